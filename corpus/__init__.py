@@ -1,0 +1,1 @@
+"""Reports in, passages out: documents, their structure, their sentences and their citations."""

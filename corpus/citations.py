@@ -1,0 +1,80 @@
+"""Citations: made from a passage, checked against the source, rendered as a label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from corpus.lines import line_range, line_starts
+from corpus.types import Citation, Document, Passage, Span, check_spans, join_spans, slice_spans
+
+
+class CitationMismatch(ValueError):
+    """A quote isn't what stands in the source at its spans."""
+
+
+def cite(document: Document, passage: Passage, start: int = 0, end: int | None = None) -> Citation:
+    """The citation of `[start, end)` of a passage's text; of the whole passage by default.
+
+    Raises:
+        ValueError: the range is empty or outside the passage.
+    """
+    end = len(passage.text) if end is None else end
+    if not 0 <= start < end <= len(passage.text):
+        raise ValueError(f"[{start}, {end}) is not within the passage's {len(passage.text)} characters")
+    spans = slice_spans(passage.spans, start, end)
+    return Citation(
+        document_id=document.id,
+        title=document.title,
+        year=document.year,
+        section=passage.section,
+        restored=restored_names(passage),
+        lead=passage.lead,
+        lines=line_range(line_starts(document.text), spans[0][0], spans[-1][1]),
+        spans=spans,
+        quote=join_spans(document.text, spans),
+    )
+
+
+def verify(document: Document, citation: Citation) -> None:
+    """Check a citation against the document, byte for byte.
+
+    Raises:
+        CitationMismatch: another document, spans outside the text, another text there, or other lines.
+    """
+    if citation.document_id != document.id:
+        raise CitationMismatch(f"the citation is of {citation.document_id!r}, not of {document.id!r}")
+    check_spans(citation.spans)
+    if citation.spans[-1][1] > len(document.text):
+        raise CitationMismatch("spans lie outside the document")
+    found = join_spans(document.text, citation.spans)
+    if found.encode("utf-8") != citation.quote.encode("utf-8"):
+        raise CitationMismatch(f"the source reads {found[:60]!r}…")
+    if line_range(line_starts(document.text), citation.spans[0][0], citation.spans[-1][1]) != citation.lines:
+        raise CitationMismatch("the quote stands on other lines")
+
+
+def restored_names(passage: Passage) -> tuple[str, ...]:
+    """The names of the section path that are editorial."""
+    return tuple(name for name, restored in zip(passage.section, passage.restored, strict=True) if restored)
+
+
+def label(
+    title: str,
+    year: int,
+    section: Sequence[str],
+    restored: Sequence[str],
+    lines: Span,
+    pages: Span | None = None,
+) -> str:
+    """`《…》（2026）一、发展基础 › （一）…，第65–69行`; editorial headings stand in 〔…〕.
+
+    >>> label("规划", 2026, ["一、基础"], [], (3, 3))
+    '《规划》（2026）一、基础，第3行'
+    """
+    path = " › ".join(f"〔{name}〕" if name in restored else name for name in section)
+    place = f"第{_range(pages)}页" if pages else f"第{_range(lines)}行"
+    return f"《{title}》（{year}）{path}，{place}"
+
+
+def _range(ends: Span) -> str:
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]}–{ends[1]}"

@@ -1,0 +1,275 @@
+"""Tokens → the section tree and its body elements.
+
+Every character of the text but white space ends up in exactly one element or in `left_out`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from corpus.headings import RANK_BULLET, Heading
+from corpus.joins import cuts_paragraph, ends_finished, extend, is_caption, join, join_lines, opens_body
+from corpus.lines import Line, read_lines
+from corpus.notes import note_anchor, note_term
+from corpus.tokens import Token, TokenKind, is_markdown, printed_line, tokenise
+from corpus.types import Document, Kind, Section, Span, join_spans
+
+_TABLE_CAPTION = re.compile(r"(?:表|附表)\s*[\d一二三四五六七八九十]")
+# An unpunctuated item shorter than this is complete; a longer one may have been cut by a page break.
+_CUT_ITEM = 25
+
+
+@dataclass(slots=True)
+class Element:
+    """A paragraph, list, table or footnote of section number `section`; the rest as in `Passage`.
+
+    `finished`: its last sentence is complete. `marker`: the kind of number or bullet of a list's items.
+    """
+
+    kind: Kind
+    section: int
+    spans: list[Span]
+    lead: str | None = None
+    columns: tuple[str, ...] = ()
+    finished: bool = True
+    marker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A span that is in no passage, and why: title, contents, heading, caption, page number, table rule."""
+
+    span: Span
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """`sections[0]` is the body directly under the title; elements are in reading order."""
+
+    sections: tuple[Section, ...]
+    elements: tuple[Element, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def parse(document: Document) -> Structure:
+    """The structure of a document.
+
+    Raises:
+        corpus.tokens.ManifestMismatch: an editorial heading of the manifest can't be placed.
+    """
+    lines = read_lines(document.text)
+    markdown = is_markdown(document, lines)
+    builder = _Builder(document.text, lines, tokenise(document, lines, markdown), markdown)
+    builder.build()
+    return Structure(tuple(builder.sections), tuple(builder.elements), tuple(builder.left_out))
+
+
+@dataclass(slots=True)
+class _Open:
+    """A section that is still open. Labels nest by whether one has a body yet."""
+
+    rank: int
+    section: int
+    label: bool
+    has_body: bool = False
+
+
+@dataclass(slots=True)
+class _Builder:
+    text: str
+    lines: list[Line]
+    tokens: list[Token]
+    markdown: bool
+    sections: list[Section] = field(default_factory=list)
+    elements: list[Element] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    stack: list[_Open] = field(default_factory=list)
+    place_rank: int | None = None
+    """Rank of the last heading that is a place's name, while only such have come since."""
+
+    def build(self) -> None:
+        self.sections.append(Section((), (), None, None, 0, len(self.text)))
+        for i, token in enumerate(self.tokens):
+            match token.kind:
+                case TokenKind.LEFT_OUT:
+                    self._leave_out(token, token.reason)
+                case TokenKind.HEADING:
+                    self._open_section(token)
+                case TokenKind.LABEL:
+                    self._take_label(i, token)
+                case TokenKind.NOTE:
+                    self._take_note(token)
+                case TokenKind.ROW:
+                    self._take_row(token)
+                case TokenKind.ITEM:
+                    self._take_item(token)
+                case TokenKind.TEXT:
+                    self._take_text(i, token)
+        self._attach_notes()
+        self._close_sections()
+
+    # -- headings ---------------------------------------------------------------------------------
+
+    def _open_section(self, token: Token) -> None:
+        heading, given = token.heading, token.editorial
+        if heading is None:
+            raise ValueError("a heading token without its heading")
+        rank = self._rank(heading, given.level if given else None)
+        while self.stack and self.stack[-1].rank >= rank:
+            self.stack.pop()
+        above = self.sections[self._section]
+        span: Span | None = (token.start, token.end)
+        if given:
+            span = printed_line(self.lines, given).span if given.printed else None
+        else:
+            self._leave_out(token, "heading")
+        path, restored = (*above.path, heading.name), (*above.restored, span is None)
+        start = token.start
+        self.sections.append(Section(path, restored, self._section, span, start, start))
+        self.stack.append(_Open(rank, len(self.sections) - 1, heading.label))
+
+    def _rank(self, heading: Heading, level: int | None) -> int:
+        if level is not None:
+            return self.stack[level - 1].rank if len(self.stack) >= level else heading.rank
+        if heading.place:
+            self.place_rank = heading.rank if self.place_rank is None else self.place_rank
+            return self.place_rank
+        self.place_rank = None
+        if not heading.label or not self.stack:
+            return heading.rank
+        top = self.stack[-1]
+        sibling = top.has_body and (top.label or top.rank == RANK_BULLET)
+        return top.rank if sibling else top.rank + 1
+
+    def _take_label(self, i: int, token: Token) -> None:
+        """A cover's line, a table's caption, a heading without number, or a picture's caption."""
+        n = i + 1 if i + 1 < len(self.tokens) else None
+        if _TABLE_CAPTION.match(token.name) and n and self.tokens[n].kind is TokenKind.ROW:
+            self._open_table(token, token.name, ())
+        elif self._last_cut() and cuts_paragraph(self.tokens, i):
+            self._leave_out(token, "caption")
+        elif opens_body(self.tokens, i):
+            self._open_section(replace(token, heading=Heading(token.name, RANK_BULLET, label=True)))
+        elif self.elements and is_caption(self.tokens, i):
+            self._leave_out(token, "caption")
+        else:
+            self._add_text(token)
+
+    # -- bodies -----------------------------------------------------------------------------------
+
+    def _take_text(self, i: int, token: Token) -> None:
+        last = self._last_cut()
+        if last and ends_finished(self.tokens, i):
+            last.spans = join(self.text, last.spans, join_lines(self.text, token))
+            last.finished = token.lines[-1].is_finished
+        else:
+            self._add_text(token)
+
+    def _add_text(self, token: Token) -> None:
+        """A paragraph; lines that stand apart in one block are the items of an unmarked list."""
+        self._has_body()
+        if len(token.lines) == 1 or self.markdown or token.wrapped:
+            spans = join_lines(self.text, token)
+            finished = token.lines[-1].is_finished
+            self.elements.append(Element("text", self._section, spans, finished=finished))
+        else:
+            self.elements.append(Element("list", self._section, [(token.start, token.end)]))
+
+    def _take_item(self, token: Token) -> None:
+        self._has_body()
+        marker = token.lines[0].marker or "bullet"
+        spans = join_lines(self.text, token)
+        finished = token.lines[-1].is_finished
+        last = self._last_body()
+        if last and (self._introduces(last) or (last.kind == "list" and last.marker == marker)):
+            last.spans = extend(self.text, last.spans, spans)
+            last.kind, last.marker, last.finished = "list", marker, finished
+        else:
+            self.elements.append(Element("list", self._section, spans, finished=finished, marker=marker))
+
+    def _take_row(self, token: Token) -> None:
+        self._has_body()
+        cells = split_row(token.lines[0].text)
+        last = self._last_body()
+        if last and last.kind == "table" and (not last.columns or len(last.columns) == len(cells)):
+            last.columns = last.columns or cells
+            last.spans = extend(self.text, last.spans, [(token.start, token.end)])
+        else:
+            self._open_table(token, None, cells)
+
+    def _open_table(self, token: Token, lead: str | None, columns: tuple[str, ...]) -> None:
+        """A table begins with its caption or its heads, and before them the line that introduces it."""
+        last = self._last_body()
+        spans = [(token.start, token.end)]
+        if last and self._introduces(last):
+            self.elements.remove(last)
+            spans = extend(self.text, last.spans, spans)
+        self.elements.append(Element("table", self._section, spans, lead=lead, columns=columns))
+
+    def _introduces(self, last: Element) -> bool:
+        return last.kind == "text" and self._text_of(last).endswith(("：", ":"))
+
+    def _take_note(self, token: Token) -> None:
+        spans = join_lines(self.text, token)
+        span = (spans[0][0], spans[-1][1])
+        self.elements.append(Element("footnote", self._section, spans, lead=note_term(self.text, span)))
+
+    # -- helpers ----------------------------------------------------------------------------------
+
+    @property
+    def _section(self) -> int:
+        return self.stack[-1].section if self.stack else 0
+
+    def _has_body(self) -> None:
+        for opened in self.stack:
+            opened.has_body = True
+
+    def _leave_out(self, token: Token, reason: str) -> None:
+        self.left_out += [LeftOut(line.span, reason) for line in token.lines]
+
+    def _text_of(self, element: Element) -> str:
+        return join_spans(self.text, element.spans)
+
+    def _last_body(self) -> Element | None:
+        """The last element of the open section, footnotes passed over."""
+        for element in reversed(self.elements):
+            if element.kind != "footnote":
+                return element if element.section == self._section else None
+        return None
+
+    def _last_cut(self) -> Element | None:
+        """The last element, if a page break may have cut its last sentence. Markdown has no pages."""
+        last = self._last_body()
+        if self.markdown or last is None or last.finished or last.kind not in ("text", "list"):
+            return None
+        if last.kind == "list" and len(self._text_of(last).splitlines()[-1]) < _CUT_ITEM:
+            return None
+        return last
+
+    def _attach_notes(self) -> None:
+        """A footnote stands in the section of the term that it explains."""
+        notes = [x for x in self.elements if x.kind == "footnote"]
+        for note in notes:
+            anchor = note_anchor(self.text, note.spans[0][0])
+            if anchor is not None:
+                owners = (x for x in self.elements if any(s <= anchor < e for s, e in x.spans))
+                owner = next(owners, note)
+                note.section = owner.section
+
+    def _close_sections(self) -> None:
+        """A section ends where the next one of its own or a higher level starts."""
+        open_sections: list[int] = []
+        ends = [len(self.text)] * len(self.sections)
+        for n, section in enumerate(self.sections[1:], start=1):
+            while open_sections and self.sections[open_sections[-1]].level >= section.level:
+                ends[open_sections.pop()] = section.start
+            open_sections.append(n)
+        self.sections = [replace(x, end=ends[n]) for n, x in enumerate(self.sections)]
+
+
+def split_row(text: str) -> tuple[str, ...]:
+    """The cells of a table row, tab-separated or between Markdown's pipes."""
+    cells = text.strip("|").split("|") if text.startswith("|") else text.split("\t")
+    return tuple(cell.strip() for cell in cells)
