@@ -1,0 +1,1 @@
+"""The assistant and its doors: command line and HTTP."""
