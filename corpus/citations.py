@@ -43,13 +43,22 @@ def verify(document: Document, citation: Citation) -> None:
     """
     if citation.document_id != document.id:
         raise CitationMismatch(f"the citation is of {citation.document_id!r}, not of {document.id!r}")
+    verify_text(document.text, citation)
+
+
+def verify_text(text: str, citation: Citation) -> None:
+    """`verify` against the text alone.
+
+    Raises:
+        CitationMismatch: as `verify`.
+    """
     check_spans(citation.spans)
-    if citation.spans[-1][1] > len(document.text):
+    if citation.spans[-1][1] > len(text):
         raise CitationMismatch("spans lie outside the document")
-    found = join_spans(document.text, citation.spans)
+    found = join_spans(text, citation.spans)
     if found.encode("utf-8") != citation.quote.encode("utf-8"):
         raise CitationMismatch(f"the source reads {found[:60]!r}…")
-    if line_range(line_starts(document.text), citation.spans[0][0], citation.spans[-1][1]) != citation.lines:
+    if line_range(line_starts(text), citation.spans[0][0], citation.spans[-1][1]) != citation.lines:
         raise CitationMismatch("the quote stands on other lines")
 
 

@@ -98,7 +98,7 @@ def reference_segmenter() -> Callable[[str], list[str]]:
     class Tokenizer(jieba.Tokenizer):  # type: ignore[misc]
         def initialize(self, dictionary: str | None = None) -> None:
             with self.lock:
-                if not self.initialized:
+                if not self.initialized:  # type: ignore[has-type]
                     self.FREQ, self.total = self.gen_pfdict(self.get_dict_file())
                     self.initialized = True
 

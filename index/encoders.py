@@ -1,0 +1,182 @@
+"""Encoders: the bundled one, which needs no torch, and any sentence-transformers model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from index.segment import normalise
+from index.types import Encoder, Floats
+
+BUNDLED = "bundled"
+
+
+class EncoderUnavailable(Exception):
+    """An encoder can't be loaded; the message says in Chinese why and what to do."""
+
+
+def load_encoder(name: str) -> Encoder:
+    """`bundled`, or a sentence-transformers model by name or path.
+
+    Raises:
+        EncoderUnavailable: there is no such model here and it can't be fetched, or its library is missing.
+    """
+    return BundledEncoder() if name == BUNDLED else SentenceTransformerEncoder(name)
+
+
+class BundledEncoder:
+    """A static encoder: the mean of its tokens' vectors (int8 rows with a float32 scale each).
+
+    The files are in model2vec's format, which sentence-transformers loads too; the vectors are the same.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        from safetensors import safe_open
+        from tokenizers import Tokenizer
+
+        folder = folder or Path(str(files("index"))) / "bundled"
+        try:
+            self.fingerprint = read_fingerprint(folder)
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            with safe_open(folder / "model.safetensors", framework="numpy") as tensors:
+                self._rows = tensors.get_tensor("embeddings")
+                self._scales = tensors.get_tensor("weights")
+        except Exception as error:  # tokenizers raises bare Exception
+            raise EncoderUnavailable(
+                f"随附的编码器不完整（{folder.name}：{type(error).__name__}）。请重新获取本项目的 index/bundled/。"
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.name = BUNDLED
+        self.dim = int(self._rows.shape[1])
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        """float32 `[len(texts), dim]`, as `Encoder` says."""
+        return self._encode(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Floats:
+        """float32 `[len(texts), dim]`, as `Encoder` says."""
+        return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> Floats:
+        encodings = self._tokenizer.encode_batch_fast([normalise(text) for text in texts], add_special_tokens=False)
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for n, encoding in enumerate(encodings):
+            tokens = np.asarray(encoding.ids, dtype=np.int64)
+            if tokens.size:
+                vectors[n] = self._scales[tokens] @ self._rows[tokens].astype(np.float32)
+        return unit_rows(vectors)
+
+
+# Prompts of families whose models do not name them in their own configuration: query, passage.
+_E5_TASK = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: "
+_PROMPTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(r"e5-.*instruct", re.IGNORECASE), _E5_TASK, ""),
+    (re.compile(r"(?:^|[/-])e5-", re.IGNORECASE), "query: ", "passage: "),
+    (re.compile(r"bge-(?:small|base|large)-zh", re.IGNORECASE), "为这个句子生成表示以用于检索相关文章：", ""),
+    (
+        re.compile(r"bge-(?:small|base|large)-en", re.IGNORECASE),
+        "Represent this sentence for searching relevant passages: ",
+        "",
+    ),
+    (re.compile(r"qwen3-embedding", re.IGNORECASE), _E5_TASK.rstrip(" "), ""),
+)
+
+
+def prompts_of(name: str, configured: dict[str, str]) -> tuple[str, str]:
+    """The query and the passage prompt of a model: those of its own configuration, else its family's."""
+    query = configured.get("query") or ""
+    passage = configured.get("passage") or configured.get("document") or ""
+    if query or passage:
+        return query, passage
+    for pattern, family_query, family_passage in _PROMPTS:
+        if pattern.search(name):
+            return family_query, family_passage
+    return "", ""
+
+
+class SentenceTransformerEncoder:
+    """Any sentence-transformers model. The library and torch are imported here and nowhere else."""
+
+    def __init__(self, name: str) -> None:
+        self._model = _load_sentence_transformer(name)
+        self._query_prompt, self._passage_prompt = prompts_of(name, dict(self._model.prompts or {}))
+        self.name = name
+        self.dim = int(self._model.encode_document([""]).shape[1])
+        self.fingerprint = self._fingerprint()
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        """float32 `[len(texts), dim]`, as `Encoder` says."""
+        return self._encode(texts, self._query_prompt)
+
+    def encode_passages(self, texts: Sequence[str]) -> Floats:
+        """float32 `[len(texts), dim]`, as `Encoder` says."""
+        return self._encode(texts, self._passage_prompt)
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> Floats:
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        vectors = self._model.encode(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
+        return unit_rows(np.asarray(vectors, dtype=np.float32))
+
+    def _fingerprint(self) -> str:
+        """Of the weights themselves (a sample of every tensor), the prompts and the input limit: names lie."""
+        digest = hashlib.sha256(repr((self._query_prompt, self._passage_prompt, self._model.max_seq_length)).encode())
+        for key, tensor in sorted(self._model.state_dict().items()):
+            flat = tensor.detach().flatten()
+            sample = flat[:: max(1, flat.numel() // 1024)].float().cpu().numpy()
+            digest.update(repr((key, tuple(tensor.shape))).encode() + sample.tobytes())
+        return digest.hexdigest()
+
+
+def unit_rows(vectors: Floats) -> Floats:
+    """Rows divided by their length; a zero row stays zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12)
+    return unit
+
+
+def read_fingerprint(folder: Path) -> str:
+    """The fingerprint of an encoder's folder: of the sha256 sums that its `files.json` lists."""
+    sums = json.loads((folder / "files.json").read_text(encoding="utf-8"))
+    return hashlib.sha256(json.dumps(sums, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """The files of an encoder's folder whose bytes are not those that `files.json` lists."""
+    sums = json.loads((folder / "files.json").read_text(encoding="utf-8"))
+    return [
+        name
+        for name, sha256 in sums.items()
+        if not (folder / name).is_file() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256
+    ]
+
+
+def _load_sentence_transformer(name: str) -> Any:  # noqa: ANN401 - the library has no types
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise EncoderUnavailable(
+            f'编码器 {name} 需要 sentence-transformers。请运行：python -m pip install "kewen[transformers]"'
+        ) from error
+    local = Path(name).expanduser()
+    if name.startswith((".", "/", "~")) and not local.is_dir():
+        raise EncoderUnavailable(f"没有模型文件夹 {name}。请检查路径，或改用随附的编码器：--encoder {BUNDLED}")
+    source = str(local) if local.is_dir() else name
+    failures: list[Exception] = []
+    for offline in (True, False):  # what is here already needs no hub
+        try:
+            return SentenceTransformer(source, device=None, local_files_only=offline)
+        except Exception as error:  # the library raises many kinds, from OSError to its hub's own
+            failures.append(error)
+    raise EncoderUnavailable(
+        f"载入不了模型 {name}：本机没有，也连不上模型站（{type(failures[-1]).__name__}）。"
+        f"请把模型文件夹拷到本机后写明路径，或改用随附的编码器：--encoder {BUNDLED}"
+    ) from failures[-1]

@@ -1,0 +1,287 @@
+"""Generations: immutable, checksummed builds of the index on disk; publish, open, verify, fall back.
+
+A generation is written to a folder of its own, hashed while it is written, fsynced and renamed; only then
+does `CURRENT`, replaced atomically, name it. So whatever moment a writer is killed at, a reader finds the
+old index or the new one. Readers check every sha256 before anything is parsed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+FORMAT = 1
+KEPT = 2
+_NAME = re.compile(r"gen-(\d{6,})")
+_MANIFEST = "manifest.json"
+
+
+class IndexProblem(Exception):
+    """The index can't be used or changed; `code` is stable, the message says in Chinese what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A verified generation: its name, its manifest, and the bytes of each file as they were checked."""
+
+    name: str
+    manifest: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+
+class GenerationStore:
+    """The folder `home/index`: generations, `CURRENT`, and the lock of the one writer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def open(self) -> tuple[Generation, list[str]]:
+        """The newest sound generation, and what was wrong with newer ones (Chinese, one line each).
+
+        Raises:
+            IndexProblem: `index_missing` where nothing was ever built, `index_damaged` where nothing built
+                is sound, `index_incompatible` where the only sound ones have another format.
+        """
+        self._remove_leftovers()
+        names = self.names()
+        current = self.current_name()
+        problems: list[str] = []
+        if current not in names:
+            if not names:
+                raise IndexProblem("index_missing", "还没有索引。请运行 kewen index build。")
+            problems.append("索引的 CURRENT 文件缺失或损坏")
+        else:
+            names.remove(current)
+            names.append(current)  # asked first
+        for name in reversed(names):
+            try:
+                generation = self.read(name)
+            except IndexProblem as problem:
+                if problem.code == "index_incompatible":
+                    raise
+                problems.append(problem.message)
+            else:
+                fallback = f"，现用 {name}。请运行 kewen index build 重建。" if problems else ""
+                return generation, [f"{x}{fallback}" for x in problems]
+        raise IndexProblem("index_damaged", f"索引已损坏：{'；'.join(problems)}。请运行 kewen index build 重建。")
+
+    def read(self, name: str) -> Generation:
+        """One generation, every file of it checked.
+
+        Raises:
+            IndexProblem: `index_damaged`, naming the file with its expected and found sha256, or
+                `index_incompatible`.
+        """
+        folder = self.folder / name
+        manifest = self._read_manifest(folder)
+        files: dict[str, bytes] = {}
+        for file, expected in manifest["files"].items():
+            try:
+                data = (folder / file).read_bytes()
+            except OSError as error:
+                raise IndexProblem("index_damaged", f"索引 {name} 的 {file} 读不出来（{error.strerror}）") from error
+            found = hashlib.sha256(data).hexdigest()
+            if found != expected:
+                raise IndexProblem(
+                    "index_damaged",
+                    f"索引 {name} 的 {file} 已损坏（sha256 应为 {expected[:12]}…，实为 {found[:12]}…）",
+                )
+            files[file] = data
+        return Generation(name, manifest, files)
+
+    def names(self) -> list[str]:
+        """The generations on disk, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [x.name for x in self.folder.iterdir() if _NAME.fullmatch(x.name) and x.is_dir()]
+        return sorted(found, key=_number)
+
+    def current_name(self) -> str | None:
+        """The generation that `CURRENT` names, or None."""
+        try:
+            name = (self.folder / "CURRENT").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return name if _NAME.fullmatch(name) else None
+
+    def version(self) -> tuple[int, int] | None:
+        """Changes whenever another generation is published: a cheap look, one `stat`."""
+        try:
+            status = (self.folder / "CURRENT").stat()
+        except OSError:
+            return None
+        return (status.st_mtime_ns, status.st_ino)
+
+    def _read_manifest(self, folder: Path) -> dict[str, Any]:
+        try:
+            manifest = json.loads((folder / _MANIFEST).read_bytes())
+            sound = manifest.pop("sha256") == _checksum(manifest)
+        except (OSError, ValueError, KeyError, AttributeError, RecursionError):
+            sound = False
+        if not sound:
+            raise IndexProblem("index_damaged", f"索引 {folder.name} 的 {_MANIFEST} 缺失或损坏")
+        if manifest["format"] != FORMAT:
+            raise IndexProblem(
+                "index_incompatible",
+                f"索引 {folder.name} 的格式为 {manifest['format']}，本程序只读格式 {FORMAT}。请运行 kewen index build 重建。",
+            )
+        files = manifest["files"]
+        if any(".." in Path(name).parts or Path(name).is_absolute() for name in files):
+            raise IndexProblem("index_damaged", f"索引 {folder.name} 的 {_MANIFEST} 指向了别处的文件")
+        return dict(manifest)
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def writer(self) -> Iterator[None]:
+        """Hold the one writer's place; leftovers of a killed writer are removed first.
+
+        Raises:
+            IndexProblem: `index_locked`, naming the holder, or `storage_error`.
+        """
+        with storage_errors("写入索引"):
+            for folder in (self.folder.parent, self.folder):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = FileLock(self.folder / "writer.lock", mode=0o600)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as error:
+                raise IndexProblem(
+                    "index_locked", f"另一个程序正在写索引{self._holder()}。请等它结束后再试。"
+                ) from error
+            try:
+                holder = {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+                _write(self.folder / "writer.json", json.dumps(holder).encode("utf-8"))
+                self._discard_unfinished()
+                yield
+            finally:
+                (self.folder / "writer.json").unlink(missing_ok=True)
+                lock.release()
+
+    def publish(self, files: Mapping[str, bytes], description: Mapping[str, Any]) -> str:
+        """Write a new generation and make it the current one; returns its name. Call within `writer`.
+
+        Raises:
+            IndexProblem: `insufficient_storage` or `storage_error`; the old generation stays current.
+        """
+        number = max((_number(name) for name in self.names()), default=0) + 1
+        name = f"gen-{number:06d}"
+        unfinished = self.folder / f"tmp-{name}"
+        with storage_errors("写入索引"):
+            try:
+                self._write_files(unfinished, files, description)
+                unfinished.rename(self.folder / name)
+                _sync_folder(self.folder)
+                _write(self.folder / "CURRENT.tmp", f"{name}\n".encode())
+                (self.folder / "CURRENT.tmp").replace(self.folder / "CURRENT")
+                _sync_folder(self.folder)
+            except BaseException:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+            self._prune(name)
+        return name
+
+    def _write_files(self, folder: Path, files: Mapping[str, bytes], description: Mapping[str, Any]) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        sums = {}
+        for file, data in files.items():
+            path = folder / file
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            sums[file] = _write(path, data)
+        manifest = {"format": FORMAT, **description, "files": sums}
+        _write(folder / _MANIFEST, json.dumps({**manifest, "sha256": _checksum(manifest)}, indent=1).encode("utf-8"))
+        for path in {(folder / file).parent for file in files} | {folder}:
+            _sync_folder(path)
+
+    def _prune(self, current: str) -> None:
+        """Keep the current generation and the one before it, for rollback."""
+        for name in [x for x in self.names() if x != current][: -(KEPT - 1)]:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def _discard_unfinished(self) -> None:
+        for path in self.folder.glob("tmp-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        (self.folder / "CURRENT.tmp").unlink(missing_ok=True)
+
+    def _remove_leftovers(self) -> None:
+        """At a start: what a killed writer left, unless a writer is at work or the folder is read-only."""
+        if not self.folder.is_dir() or not any(self.folder.glob("tmp-*")):
+            return
+        try:
+            with self.writer():
+                pass
+        except IndexProblem:
+            return
+
+    def _holder(self) -> str:
+        try:
+            holder = json.loads((self.folder / "writer.json").read_bytes())
+            return f"（进程 {int(holder['pid'])}，自 {str(holder['since'])[:19]}）"
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+
+@contextmanager
+def storage_errors(doing: str) -> Iterator[None]:
+    """Turn an operating system's error into an IndexProblem: `insufficient_storage` or `storage_error`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise IndexProblem(
+                "insufficient_storage", f"{doing}时磁盘空间不足。请腾出空间后再试，原有索引未受影响。"
+            ) from error
+        where = f"（{Path(str(error.filename)).name}）" if error.filename else ""
+        raise IndexProblem(
+            "storage_error",
+            f"{doing}失败：{error.strerror or error}{where}。请检查数据目录的权限，或用 --home 另指一处。",
+        ) from error
+
+
+def _number(name: str) -> int:
+    match = _NAME.fullmatch(name)
+    return int(match.group(1)) if match else 0
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, ensure_ascii=True).encode("ascii")).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> str:
+    """Write and fsync a file, readable by its owner alone; returns the sha256 of what was written."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows can't open a folder to sync it
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

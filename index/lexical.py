@@ -1,0 +1,133 @@
+"""BM25 over two views of a passage: jieba words, and Han characters as unigrams and bigrams.
+
+Scores are Lucene's BM25: idf·tf/(tf + k1·(1 − b + b·dl/avgdl)), idf = ln(1 + (N − df + ½)/(df + ½))
+(Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009; the variant as in Kamphuis et al.,
+ECIR 2020). They are computed once, at build; a query only adds up the postings of its terms.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.segment import characters, words
+from index.types import Floats, Ints
+
+K1 = 1.2
+B = 0.75
+VIEWS: Mapping[str, Callable[[str], list[str]]] = {"characters": characters, "words": words}
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """One view: for the term `t`, passages `rows[o[t]:o[t + 1]]` with impacts of the same slice.
+
+    `vocabulary` numbers the terms in their sorted order; `offsets` int64 `[terms + 1]`, `rows` int64 and
+    `impacts` float32 `[postings]`, rows rising within a term; `idf` float32 `[terms]`; `size` passages.
+    """
+
+    vocabulary: Mapping[str, int]
+    offsets: Ints
+    rows: Ints
+    impacts: Floats
+    idf: Floats
+    size: int
+
+    def scores(self, terms: Iterable[str]) -> Floats:
+        """float32 `[size]`: each passage's BM25 score for the distinct terms; 0 where it has none."""
+        numbers = [self.vocabulary[t] for t in sorted(set(terms)) if t in self.vocabulary]
+        if not numbers:
+            return np.zeros(self.size, dtype=np.float32)
+        slices = [slice(self.offsets[n], self.offsets[n + 1]) for n in numbers]
+        rows = np.concatenate([self.rows[s] for s in slices])
+        impacts = np.concatenate([self.impacts[s] for s in slices])
+        return np.bincount(rows, weights=impacts, minlength=self.size).astype(np.float32)
+
+    def coverage(self, terms: Iterable[str]) -> float:
+        """The share, 0 to 1, of the terms that the view knows, each by its weight; an unknown one weighs most."""
+        unknown = inverse_frequency(np.zeros(1), self.size)[0]
+        weights = [(t in self.vocabulary, self.weight(t, unknown)) for t in set(terms)]
+        total = sum(weight for _, weight in weights)
+        return sum(weight for known, weight in weights if known) / total if total else 0.0
+
+    def weight(self, term: str, unknown: float = 0.0) -> float:
+        """A term's idf, or `unknown` for one that no passage has."""
+        number = self.vocabulary.get(term)
+        return float(self.idf[number]) if number is not None else float(unknown)
+
+
+def inverse_frequency(document_frequency: np.ndarray, size: int) -> Floats:
+    """Lucene's idf, float32, of the shape given."""
+    idf: Floats = np.log(1 + (size - document_frequency + 0.5) / (document_frequency + 0.5)).astype(np.float32)
+    return idf
+
+
+def build_postings(texts: Sequence[Sequence[str]]) -> Postings:
+    """The postings of one view; `texts` are the terms of each passage."""
+    counts = [Counter(terms) for terms in texts]
+    vocabulary = {term: n for n, term in enumerate(sorted(set().union(*counts)))}
+    lengths = np.array([len(terms) for terms in texts], dtype=np.float64)
+    mean = lengths.mean() if lengths.size and lengths.any() else 1.0
+    entries = [(vocabulary[t], row, c) for row, count in enumerate(counts) for t, c in count.items()]
+    numbers, rows, frequency = (
+        np.array(column, dtype=np.int64) for column in (zip(*entries, strict=True) if entries else ((), (), ()))
+    )
+    order = np.lexsort((rows, numbers))
+    numbers, rows, frequency = numbers[order], rows[order], frequency[order]
+    document_frequency = np.bincount(numbers, minlength=len(vocabulary))
+    idf = inverse_frequency(document_frequency, len(texts))
+    impacts = idf[numbers] * frequency / (frequency + K1 * (1 - B + B * lengths[rows] / mean))
+    offsets = np.concatenate([[0], np.cumsum(document_frequency)]).astype(np.int64)
+    return Postings(vocabulary, offsets, rows, impacts.astype(np.float32), idf, len(texts))
+
+
+class LexicalIndex:
+    """Both views of all passages; a passage's score is the sum of its two BM25 scores."""
+
+    def __init__(self, views: Mapping[str, Postings]) -> None:
+        self.views = views
+
+    @classmethod
+    def build(cls, texts: Sequence[str]) -> LexicalIndex:
+        return cls({name: build_postings([terms(text) for text in texts]) for name, terms in VIEWS.items()})
+
+    def scores(self, query: str) -> Floats:
+        """float32 `[passages]`; 0 where no term of the query occurs."""
+        parts = [postings.scores(VIEWS[name](query)) for name, postings in self.views.items()]
+        total: Floats = np.sum(parts, axis=0, dtype=np.float32)
+        return total
+
+    def coverage(self, query: str) -> float:
+        """How much of the query this index can see at all, 0 (another language) to 1."""
+        return self.views["characters"].coverage(characters(query))
+
+    def dump(self) -> dict[str, bytes]:
+        """File name → content; plain JSON and npy without pickle."""
+        dumped: dict[str, bytes] = {}
+        for name, postings in self.views.items():
+            terms = {"size": postings.size, "terms": list(postings.vocabulary)}
+            dumped[f"{name}.json"] = json.dumps(terms, ensure_ascii=False).encode("utf-8")
+            for field in ("offsets", "rows", "impacts", "idf"):
+                buffer = io.BytesIO()
+                np.save(buffer, getattr(postings, field), allow_pickle=False)
+                dumped[f"{name}.{field}.npy"] = buffer.getvalue()
+        return dumped
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> LexicalIndex:
+        """The index of files as `dump` made them."""
+        views = {}
+        for name in VIEWS:
+            terms = json.loads(files[f"{name}.json"])
+            arrays = {
+                field: np.load(io.BytesIO(files[f"{name}.{field}.npy"]), allow_pickle=False)
+                for field in ("offsets", "rows", "impacts", "idf")
+            }
+            vocabulary = {term: n for n, term in enumerate(terms["terms"])}
+            views[name] = Postings(vocabulary=vocabulary, size=terms["size"], **arrays)
+        return cls(views)

@@ -1,0 +1,291 @@
+"""The heart: questions in, hits out. No HTTP, no argv."""
+
+from __future__ import annotations
+
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from corpus.citations import verify_text
+from corpus.library import Library
+from corpus.types import Passage
+from index.build import BuildReport, Progress, build_index, index_fingerprint
+from index.encoders import load_encoder
+from index.generations import GenerationStore, IndexProblem
+from index.search import HybridRetriever
+from index.snapshot import Snapshot
+from index.types import MODES, NO_FILTERS, DocumentInfo, Encoder, Filters, Hit, Mode
+from service.errors import KewenError, echo, user_errors
+from service.settings import Settings
+
+Notify = Callable[[str], None]
+"""Called with one Chinese line that the user should see."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The hits of one question, all from one generation. `took_ms` is wall time in milliseconds."""
+
+    query: str
+    generation: str
+    took_ms: float
+    hits: Sequence[Hit]
+
+
+class Assistant:
+    """Searches the newest sound generation, and swaps to a newer one when it is published.
+
+    The index of the library is built at the first use. `notify` hears what a user should know: that the
+    index is being built, that a damaged one was passed over, that a report has changed since.
+    """
+
+    def __init__(
+        self, settings: Settings, notify: Notify = lambda line: None, progress: Progress | None = None
+    ) -> None:
+        self.settings = settings
+        self.store = GenerationStore(settings.home / "index")
+        self._notify = notify
+        self._progress = progress or (lambda done, total: None)
+        self._encoder: Encoder | None = None
+        self._retriever: HybridRetriever | None = None
+        self._version: tuple[int, int] | None = None
+        self._swap = threading.Lock()
+
+    # -- questions --------------------------------------------------------------------------------
+
+    def search(
+        self, query: str, top_k: int | None = None, mode: str = "hybrid", filters: Filters = NO_FILTERS
+    ) -> SearchResult:
+        """The best passages for a question.
+
+        Raises:
+            KewenError: `empty_query`, `query_too_long`, `invalid_request`, `unknown_mode`, `unknown_year`,
+                `unknown_document`, or what opening the index raises.
+        """
+        query = self._checked_query(query)
+        top_k = self._checked_top_k(self.settings.top_k if top_k is None else top_k)
+        checked_mode = _checked_mode(mode)
+        retriever = self.retriever()
+        _check_filters(retriever.snapshot, filters)
+        started = time.perf_counter()
+        hits = retriever.search(query, top_k, checked_mode, filters)
+        took = round((time.perf_counter() - started) * 1000, 2)
+        return SearchResult(query, retriever.snapshot.name, took, hits)
+
+    # -- the library ------------------------------------------------------------------------------
+
+    def documents(self) -> list[tuple[DocumentInfo, int]]:
+        """The indexed documents, each with its number of passages."""
+        snapshot = self.retriever().snapshot
+        counts = dict.fromkeys(snapshot.documents, 0)
+        for row in snapshot.rows:
+            counts[row.passage.document_id] += 1
+        return [(document, counts[document.id]) for document in snapshot.documents.values()]
+
+    def document(self, document_id: str) -> tuple[DocumentInfo, list[Passage], Snapshot]:
+        """One document, its passages in reading order, and the snapshot they come from.
+
+        Raises:
+            KewenError: `not_found`.
+        """
+        snapshot = self.retriever().snapshot
+        if document_id not in snapshot.documents:
+            known = "、".join(snapshot.documents)
+            raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的报告。现有：{known}。")
+        passages = [row.passage for row in snapshot.rows if row.passage.document_id == document_id]
+        return snapshot.documents[document_id], passages, snapshot
+
+    def text(self, document_id: str, start: int = 0, end: int | None = None) -> str:
+        """The document's text between two offsets in code points, exactly as it was indexed.
+
+        Raises:
+            KewenError: `not_found`, or `invalid_request` where the offsets are outside the text.
+        """
+        document, _, snapshot = self.document(document_id)
+        end = document.characters if end is None else end
+        if not 0 <= start <= end <= document.characters:
+            raise KewenError("invalid_request", f"位置应满足 0 ≤ start ≤ end ≤ {document.characters}。")
+        return snapshot.text(document_id)[start:end]
+
+    def passage(self, passage_id: str) -> tuple[Passage, Snapshot]:
+        """One passage by its id, and the snapshot it comes from.
+
+        Raises:
+            KewenError: `not_found`.
+        """
+        snapshot = self.retriever().snapshot
+        for row in snapshot.rows:
+            if row.passage.id == passage_id:
+                return row.passage, snapshot
+        raise KewenError("not_found", f"没有编号为 {echo(passage_id)} 的段落。")
+
+    # -- the index --------------------------------------------------------------------------------
+
+    def encoder(self) -> Encoder:
+        """The encoder of the settings, loaded once.
+
+        Raises:
+            KewenError: `model_unavailable`.
+        """
+        if self._encoder is None:
+            with user_errors():
+                self._encoder = load_encoder(self.settings.encoder)
+        return self._encoder
+
+    def build(self) -> BuildReport:
+        """Build the index of the library anew.
+
+        Raises:
+            KewenError: `library_error`, `model_unavailable`, `index_locked`, `insufficient_storage` or
+                `storage_error`.
+        """
+        encoder = self.encoder()
+        with user_errors():
+            return build_index(Library(self.settings.reports), self.store, encoder, self._progress)
+
+    def status(self) -> dict[str, Any]:
+        """What is on disk: the generation in use, what it was built with, and what is wrong with others.
+
+        Raises:
+            KewenError: `index_unavailable`.
+        """
+        with user_errors():
+            generation, problems = self.store.open()
+        described = {key: generation.manifest[key] for key in ("created", "encoder", "documents", "passages")}
+        return {
+            "generation": generation.name,
+            **described,
+            "generations": self.store.names(),
+            "problems": problems,
+        }
+
+    def verify(self) -> dict[str, Any]:
+        """Check every file of the current generation, and every passage against its text, byte for byte.
+
+        Raises:
+            KewenError: `index_unavailable`, naming the first thing that is wrong.
+        """
+        with user_errors():
+            if not self.store.names():
+                raise IndexProblem("index_missing", "还没有索引。请运行 kewen index build。")
+            generation = self.store.read(self.store.current_name() or "CURRENT")
+            snapshot = Snapshot.load(generation)
+            for row in snapshot.rows:
+                try:
+                    verify_text(snapshot.text(row.passage.document_id), snapshot.citation(row.passage))
+                except ValueError as error:
+                    raise IndexProblem(
+                        "index_damaged", f"段落 {row.passage.id} 与原文不符（{error}）。请运行 kewen index build 重建。"
+                    ) from error
+        return {"generation": generation.name, "files": len(generation.files), "citations": len(snapshot.rows)}
+
+    def retriever(self) -> HybridRetriever:
+        """The retriever of the newest generation. One that is in use stays as it is.
+
+        Raises:
+            KewenError: `index_unavailable`, `model_mismatch`, or what building raises.
+        """
+        version = self.store.version()
+        if self._retriever is None or version != self._version:
+            with self._swap:
+                if self._retriever is None or version != self._version:
+                    self._retriever = self._open()
+                    self._version = version if version == self.store.version() else None
+        return self._retriever
+
+    def _open(self) -> HybridRetriever:
+        encoder = self.encoder()
+        try:
+            snapshot = self._load()
+        except IndexProblem as problem:
+            if problem.code not in ("index_missing", "index_damaged", "index_incompatible"):
+                raise
+            first = problem.code == "index_missing"
+            self._notify("首次使用，正在为报告建立索引……" if first else f"{problem.message} 正在自动重建……")
+            self.build()
+            with user_errors():
+                snapshot = self._load()
+        self._check_fit(snapshot, encoder)
+        self._report_changes(snapshot)
+        return HybridRetriever(snapshot, encoder)
+
+    def _load(self) -> Snapshot:
+        generation, problems = self.store.open()
+        for problem in problems:
+            self._notify(f"警告：{problem}")
+        return Snapshot.load(generation)
+
+    def _check_fit(self, snapshot: Snapshot, encoder: Encoder) -> None:
+        wanted = index_fingerprint(encoder)
+        built = snapshot.description.get("encoder", {})
+        if built.get("fingerprint") != encoder.fingerprint:
+            raise KewenError(
+                "model_mismatch",
+                f"索引由编码器 {echo(str(built.get('name')))} 建立，与现在的 {encoder.name} 不同。"
+                f"请运行 kewen index build 重建，或用 --encoder 指定原来的编码器。",
+            )
+        if snapshot.description.get("terms") != wanted["terms"]:
+            raise KewenError("index_unavailable", "索引所用的词表与本程序不同。请运行 kewen index build 重建。")
+
+    def _report_changes(self, snapshot: Snapshot) -> None:
+        """Answers come from the text as it was indexed; say so where the files on disk have moved on."""
+        try:
+            library = Library(self.settings.reports)
+        except Exception as error:  # whatever is wrong with the library, the index answers
+            self._notify(f"警告：{error}")
+            return
+        for entry in library:
+            document = snapshot.documents.get(entry.id)
+            if document is None:
+                self._notify(f"警告：报告 {entry.id} 尚未编入索引。请运行 kewen index build。")
+            elif library.changed(entry, document.sha256):
+                self._notify(
+                    f"警告：报告 {entry.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。请运行 kewen index build。"
+                )
+
+    # -- input ------------------------------------------------------------------------------------
+
+    def _checked_query(self, query: str) -> str:
+        limit = self.settings.max_question
+        if len(query) > limit:
+            raise KewenError("query_too_long", f"问题超过 {limit} 字（现为 {len(query)} 字）。请缩短后再问。")
+        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n" for c in query):
+            raise KewenError("invalid_request", "问题含有控制字符。请去掉后再问。")
+        if not query.strip():
+            raise KewenError("empty_query", "问题是空的。请写下要问的内容。")
+        return query.strip()
+
+    def _checked_top_k(self, top_k: int) -> int:
+        if not 1 <= top_k <= self.settings.max_top_k:
+            raise KewenError("invalid_request", f"top_k 应在 1 到 {self.settings.max_top_k} 之间（现为 {top_k}）。")
+        return top_k
+
+
+def _checked_mode(mode: str) -> Mode:
+    for known in MODES:
+        if mode == known:
+            return known
+    raise KewenError("unknown_mode", f"没有 {echo(mode)} 这种检索方式。可用：{'、'.join(MODES)}。")
+
+
+def _check_filters(snapshot: Snapshot, filters: Filters) -> None:
+    """A filter that can match nothing is a mistake to be named, not an empty answer."""
+    documents = snapshot.documents
+    unknown = sorted((filters.document_ids or frozenset()) - documents.keys())
+    if unknown:
+        raise KewenError(
+            "unknown_document", f"没有编号为 {'、'.join(map(echo, unknown))} 的报告。现有：{'、'.join(documents)}。"
+        )
+    series = {document.series for document in documents.values()}
+    strange = sorted((filters.series or frozenset()) - series)
+    if strange:
+        raise KewenError(
+            "invalid_request", f"没有系列 {'、'.join(map(echo, strange))}。现有：{'、'.join(sorted(series))}。"
+        )
+    years = sorted({document.year for document in documents.values()})
+    if filters.years and not any(filters.years[0] <= year <= filters.years[1] for year in years):
+        wanted = "–".join(str(year) for year in dict.fromkeys(filters.years))
+        raise KewenError("unknown_year", f"没有 {wanted} 年的报告。现有年份：{'、'.join(map(str, years))}。")

@@ -1,0 +1,87 @@
+"""click, speaking Chinese: help pages, and what is wrong with a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from service.errors import echo
+
+
+class ChineseCommand(click.Command):
+    """A command whose help page has Chinese headings."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        pieces = pieces.replace("[OPTIONS]", "[选项]").replace("COMMAND [ARGS]...", "命令 [参数]")
+        formatter.write_usage(ctx.command_path, pieces, "用法：")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [x for x in self.get_params(ctx) if isinstance(x, click.Option)]
+        records = [record for x in options if (record := x.get_help_record(ctx))]
+        if records:
+            with formatter.section("选项"):
+                formatter.write_dl(records)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option:
+            option.help = "显示本帮助。"
+        return option
+
+
+class ChineseGroup(ChineseCommand, click.Group):
+    """A group whose commands are Chinese too."""
+
+    command_class = ChineseCommand
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        rows = [(name, command.get_short_help_str(60)) for name, command in sorted(self.commands.items())]
+        if rows:
+            with formatter.section("命令"):
+                formatter.write_dl(rows)
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The settings that every command takes."""
+    for option in (
+        click.option("--encoder", metavar="编码器", help="bundled，或 sentence-transformers 模型的名称或路径。"),
+        click.option("--reports", metavar="文件夹", help="报告文件夹（含 reports.toml），默认为随附的五份报告。"),
+        click.option("--home", metavar="文件夹", help="数据目录；也可设环境变量 KEWEN_HOME。"),
+    ):
+        command = option(command)
+    return command
+
+
+def usage_message(error: click.ClickException) -> str:
+    """What is wrong with the command line, in Chinese, and where to look."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "kewen"
+    return f"{_reason(error)}。用法见 {path} --help。"
+
+
+def _reason(error: click.ClickException) -> str:
+    match error:
+        case click.NoSuchOption():
+            near = f"，是否想用 {'、'.join(error.possibilities)}" if error.possibilities else ""
+            return f"没有选项 {echo(error.option_name)}{near}"
+        case click.MissingParameter():
+            return f"缺少 {error.param.human_readable_name if error.param else '参数'}"
+        case click.BadParameter():
+            name = error.param.opts[0] if error.param else "参数"
+            return f"{name} 的值不可用"
+        case click.BadOptionUsage():
+            return f"选项 {echo(error.option_name)} 缺少值或用法不对"
+        case click.FileError():
+            return f"打不开文件 {echo(error.ui_filename)}"
+        case click.exceptions.NoArgsIsHelpError():
+            return "缺少命令"
+        case click.UsageError() if "No such command" in error.message:
+            return f"没有命令 {echo(error.message.split(chr(39))[1])}"
+        case click.UsageError() if "unexpected extra argument" in error.message:
+            return "参数过多；问题中若有空格，请用引号括起"
+        case _:
+            return echo(error.format_message())

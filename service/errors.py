@@ -1,0 +1,95 @@
+"""Every error that a user can meet: a stable code, its HTTP status, its exit code, and a Chinese message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from corpus.library import LibraryError
+from index.encoders import EncoderUnavailable
+from index.generations import IndexProblem
+
+ECHO = 200
+"""At most so many characters of the input stand in a message."""
+
+OK, NOTHING, USAGE, PARTIAL, DAMAGED, LOCKED, STORAGE, MODEL, UNSAFE = range(9)
+"""Exit codes of the command line."""
+
+# code: (HTTP status, exit code)
+CODES: Mapping[str, tuple[int, int]] = {
+    "bad_json": (400, USAGE),
+    "auth_required": (401, USAGE),
+    "not_found": (404, USAGE),
+    "method_not_allowed": (405, USAGE),
+    "index_locked": (409, LOCKED),
+    "model_mismatch": (409, MODEL),
+    "body_too_large": (413, USAGE),
+    "unsupported_type": (415, USAGE),
+    "host_forbidden": (421, USAGE),
+    "invalid_request": (422, USAGE),
+    "empty_query": (422, USAGE),
+    "query_too_long": (422, USAGE),
+    "unknown_mode": (422, USAGE),
+    "unknown_year": (422, USAGE),
+    "unknown_document": (422, USAGE),
+    "internal_error": (500, USAGE),
+    "invalid_setting": (500, USAGE),
+    "library_error": (500, PARTIAL),
+    "index_unavailable": (503, DAMAGED),
+    "model_unavailable": (503, MODEL),
+    "insufficient_storage": (507, STORAGE),
+    "storage_error": (507, STORAGE),
+    "unsafe_configuration": (500, UNSAFE),
+}
+_INDEX_CODES = {
+    "index_missing": "index_unavailable",
+    "index_damaged": "index_unavailable",
+    "index_incompatible": "index_unavailable",
+    "index_outdated": "index_unavailable",
+    "no_documents": "library_error",
+}
+
+
+@dataclass(slots=True)
+class KewenError(Exception):
+    """`code` is one of `CODES`; `message` is Chinese and says what is wrong and what to do."""
+
+    code: str
+    message: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"unknown error code {self.code!r}")
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def status(self) -> int:
+        return CODES[self.code][0]
+
+    @property
+    def exit_code(self) -> int:
+        return CODES[self.code][1]
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turn what the index, the library and the encoders raise into a KewenError."""
+    try:
+        yield
+    except IndexProblem as error:
+        raise KewenError(_INDEX_CODES.get(error.code, error.code), error.message) from error
+    except EncoderUnavailable as error:
+        raise KewenError("model_unavailable", str(error)) from error
+    except LibraryError as error:
+        raise KewenError("library_error", error.message, {"reason": error.code}) from error
+
+
+def echo(text: str) -> str:
+    """Input as it may stand in a message: short, and without what a terminal would obey."""
+    printable = "".join(c if c.isprintable() else "�" for c in text[: ECHO + 1])
+    return printable if len(printable) <= ECHO else printable[: ECHO - 1] + "…"

@@ -1,0 +1,198 @@
+"""Hits and documents as text for people and as JSON for programs; every door shares it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from corpus.citations import label
+from corpus.types import Citation, Passage, Span
+from index.snapshot import Snapshot
+from index.types import DocumentInfo, Hit
+from service.assistant import SearchResult
+
+Mark = Callable[[str], str]
+"""Makes a piece of text stand out."""
+
+
+def bracket(text: str) -> str:
+    """Highlight where there is no colour."""
+    return f"【{text}】"
+
+
+def colour(text: str) -> str:
+    """Highlight on a terminal."""
+    return f"\x1b[1;33m{text}\x1b[0m"
+
+
+# -- JSON (DESIGN: `search --json`) ---------------------------------------------------------------
+
+
+def result_json(result: SearchResult, key: str = "query") -> dict[str, Any]:
+    """`{"query", "generation", "took_ms", "hits"}`; `ask` says `question`."""
+    return {
+        key: result.query,
+        "generation": result.generation,
+        "took_ms": result.took_ms,
+        "hits": [hit_json(hit) for hit in result.hits],
+    }
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """One hit; spans and highlights are in code points of the document's text."""
+    return {
+        "rank": hit.rank,
+        "score": hit.score,
+        "signals": dict(hit.signals),
+        "passage_id": hit.passage.id,
+        "kind": hit.passage.kind,
+        "text": hit.passage.text,
+        "citation": citation_json(hit.citation),
+        "highlights": [list(span) for span in hit.highlights],
+    }
+
+
+def citation_json(citation: Citation) -> dict[str, Any]:
+    """A citation with its label."""
+    return {
+        "document_id": citation.document_id,
+        "title": citation.title,
+        "year": citation.year,
+        "section": list(citation.section),
+        "lead": citation.lead,
+        "restored": list(citation.restored),
+        "pages": list(citation.pages) if citation.pages else None,
+        "lines": list(citation.lines),
+        "spans": [list(span) for span in citation.spans],
+        "label": citation_label(citation),
+    }
+
+
+def passage_json(passage: Passage, citation: Citation) -> dict[str, Any]:
+    """A passage as a hit has it, without rank and score."""
+    return {
+        "passage_id": passage.id,
+        "kind": passage.kind,
+        "text": passage.text,
+        "columns": list(passage.columns),
+        "citation": citation_json(citation),
+    }
+
+
+def document_json(document: DocumentInfo, passages: int) -> dict[str, Any]:
+    """What is known of a document."""
+    return {
+        "id": document.id,
+        "title": document.title,
+        "year": document.year,
+        "year_basis": document.year_basis,
+        "series": document.series,
+        "kind": document.kind,
+        "issuer": document.issuer,
+        "media_type": document.media_type,
+        "sha256": document.sha256,
+        "characters": document.characters,
+        "passages": passages,
+    }
+
+
+def outline_json(document: DocumentInfo, passages: Sequence[Passage], snapshot: Snapshot) -> dict[str, Any]:
+    """`{"document", "sections", "passages"}`."""
+    return {
+        "document": document_json(document, len(passages)),
+        "sections": [
+            {"path": list(x.path), "level": len(x.path), "restored": x.restored, "span": list(x.span)}
+            for x in document.sections
+        ],
+        "passages": [passage_json(passage, snapshot.citation(passage)) for passage in passages],
+    }
+
+
+def citation_label(citation: Citation) -> str:
+    """The one-line label of a citation."""
+    c = citation
+    return label(c.title, c.year, c.section, c.restored, c.lines, c.pages)
+
+
+# -- text for people ------------------------------------------------------------------------------
+
+
+def result_text(result: SearchResult, mark: Mark) -> str:
+    """The hits, numbered: citation, then the passage with its best sentences marked."""
+    if not result.hits:
+        return "没有找到相关段落。可以换一种说法，或放宽年份与报告的限制。"
+    return "\n\n".join(_hit_text(hit, mark) for hit in result.hits)
+
+
+def documents_text(documents: Sequence[tuple[DocumentInfo, int]]) -> str:
+    """One line a document."""
+    width = max((display_width(document.id) for document, _ in documents), default=0)
+    return "\n".join(
+        f"{pad(x.id, width)}  {x.year}  {count:>4} 段  《{clean(x.title)}》　{clean(x.series)}"
+        for x, count in documents
+    )
+
+
+def outline_text(document: DocumentInfo, passages: Sequence[Passage]) -> str:
+    """A document's particulars, its headings and how many passages stand directly under each."""
+    lines = [
+        f"《{clean(document.title)}》（{document.year}）",
+        f"编号：{document.id}",
+        f"系列：{clean(document.series)}",
+    ]
+    lines += [f"类别：{clean(document.kind)}"]
+    if document.issuer:
+        lines.append(f"发布：{clean(document.issuer)}")
+    if document.year_basis:
+        lines.append(f"年份依据：{clean(document.year_basis)}")
+    lines += [f"字数：{document.characters}　段落：{len(passages)}", "", "章节（直属段落数）："]
+    for section in document.sections:
+        count = sum(passage.section == section.path for passage in passages)
+        name = f"〔{section.path[-1]}〕" if section.restored else section.path[-1]
+        lines.append(f"{'　' * (len(section.path) - 1)}{clean(name)}" + (f"（{count}）" if count else ""))
+    return "\n".join(lines)
+
+
+def clean(text: str) -> str:
+    """Text of a document for a terminal: no control or direction marks that it might obey."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+
+
+def display_width(text: str) -> int:
+    """Columns on a terminal: Chinese characters take two (UAX #11)."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def pad(text: str, width: int) -> str:
+    """`text`, filled up to `width` columns."""
+    return text + " " * (width - display_width(text))
+
+
+def _hit_text(hit: Hit, mark: Mark) -> str:
+    head = f"[{hit.rank}] {clean(citation_label(hit.citation))}"
+    body = marked_text(hit.passage, hit.highlights, mark)
+    return "\n".join([head, *(f"    {line}" for line in body.splitlines() if line.strip())])
+
+
+def marked_text(passage: Passage, highlights: Sequence[Span], mark: Mark) -> str:
+    """The passage's text as one reads it, without bold marks, the highlighted spans marked."""
+    inside = {offset for start, end in highlights for offset in range(start, end)}
+    offsets = [offset for start, end in passage.spans for offset in range(start, end)]
+    pieces: list[str] = []
+    run, marked = "", False
+    for offset, character in zip(offsets, passage.text, strict=True):
+        if (offset in inside) != marked:
+            pieces.append(_piece(run, marked, mark))
+            run, marked = "", not marked
+        run += character
+    pieces.append(_piece(run, marked, mark))
+    return "".join(pieces)
+
+
+def _piece(text: str, marked: bool, mark: Mark) -> str:
+    plain = clean(re.sub(r"\*\*", "", text)).replace("\t", "　")
+    if not marked or not plain.strip():
+        return plain
+    return "\n".join(mark(line) if line.strip() else line for line in plain.split("\n"))

@@ -1,0 +1,123 @@
+"""kewen's own HTTP API."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, Query
+
+from index.types import Filters
+from service import render
+from service.assistant import Assistant
+from service.errors import KewenError
+from service.schemas import (
+    DocumentsOut,
+    ErrorOut,
+    FiltersIn,
+    HealthOut,
+    OutlineOut,
+    PassageOut,
+    ReadyOut,
+    SearchIn,
+    SearchOut,
+    TextOut,
+)
+
+VERSION = version("kewen")
+TAGS = [
+    {"name": "检索", "description": "问题 → 段落与出处"},
+    {"name": "报告", "description": "已编入索引的报告、它们的章节、段落与原文"},
+    {"name": "运行", "description": "服务是否在运行、是否就绪"},
+]
+_Responses = dict[int | str, dict[str, Any]]
+_SEARCHED: _Responses = {
+    400: {"model": ErrorOut, "description": "请求体不是有效的 JSON"},
+    401: {"model": ErrorOut, "description": "缺少密钥或密钥不对"},
+    409: {"model": ErrorOut, "description": "索引由另一编码器建立"},
+    413: {"model": ErrorOut, "description": "请求体过大"},
+    415: {"model": ErrorOut, "description": "Content-Type 不是 application/json"},
+    421: {"model": ErrorOut, "description": "Host 不是本机"},
+    422: {"model": ErrorOut, "description": "请求不合要求"},
+    503: {"model": ErrorOut, "description": "索引不可用"},
+}
+_LISTED: _Responses = {code: _SEARCHED[code] for code in (401, 409, 421, 503)}
+_FOUND: _Responses = {
+    404: {"model": ErrorOut, "description": "没有这份报告或段落"},
+    422: _SEARCHED[422],
+    **_LISTED,
+}
+
+
+def router(assistant: Assistant) -> APIRouter:
+    """The routes over an assistant."""
+    routes = APIRouter()
+
+    @routes.post("/v1/search", tags=["检索"], summary="检索段落", response_model=SearchOut, responses=_SEARCHED)
+    def search(body: SearchIn) -> dict[str, Any]:
+        """返回最相关的段落，按相关程度排列；每段带出处、各路分数，以及最能回答问题的句子的位置。"""
+        filters = _filters(body.filters)
+        return render.result_json(assistant.search(body.query, body.top_k, body.mode, filters))
+
+    @routes.get("/v1/documents", tags=["报告"], summary="列出报告", response_model=DocumentsOut, responses=_LISTED)
+    def documents() -> dict[str, Any]:
+        """已编入索引的全部报告。"""
+        return {"documents": [render.document_json(x, count) for x, count in assistant.documents()]}
+
+    @routes.get(
+        "/v1/documents/{document_id}", tags=["报告"], summary="一份报告", response_model=OutlineOut, responses=_FOUND
+    )
+    def document(document_id: str) -> dict[str, Any]:
+        """一份报告的说明、章节与全部段落。"""
+        return render.outline_json(*assistant.document(document_id))
+
+    @routes.get(
+        "/v1/documents/{document_id}/text", tags=["报告"], summary="原文", response_model=TextOut, responses=_FOUND
+    )
+    def text(
+        document_id: str,
+        start: int = Query(0, ge=0, description="起始位置，按 Unicode 码位计"),
+        end: int | None = Query(None, ge=0, description="结束位置（不含）；省略则到文末"),
+    ) -> dict[str, Any]:
+        """报告原文的一段，与编入索引时逐字相同。"""
+        piece = assistant.text(document_id, start, end)
+        return {"document_id": document_id, "start": start, "end": start + len(piece), "text": piece}
+
+    @routes.get(
+        "/v1/passages/{passage_id}", tags=["报告"], summary="一个段落", response_model=PassageOut, responses=_FOUND
+    )
+    def passage(passage_id: str) -> dict[str, Any]:
+        """按编号取一个段落及其出处。"""
+        found, snapshot = assistant.passage(passage_id)
+        return render.passage_json(found, snapshot.citation(found))
+
+    @routes.get("/healthz", tags=["运行"], summary="是否在运行", response_model=HealthOut)
+    def health() -> dict[str, Any]:
+        """服务在运行即返回 200，不论索引如何。"""
+        return {"status": "ok", "version": VERSION}
+
+    @routes.get("/readyz", tags=["运行"], summary="是否就绪", response_model=ReadyOut, responses=_LISTED)
+    def ready() -> dict[str, Any]:
+        """索引可用时返回 200，否则 503。"""
+        snapshot = assistant.retriever().snapshot
+        return {
+            "status": "ready",
+            "generation": snapshot.name,
+            "documents": len(snapshot.documents),
+            "passages": len(snapshot.rows),
+        }
+
+    return routes
+
+
+def _filters(given: FiltersIn | None) -> Filters:
+    if given is None:
+        return Filters()
+    years = (given.years[0], given.years[1]) if given.years else None
+    if years and years[0] > years[1]:
+        raise KewenError("unknown_year", "years 的起始年份晚于结束年份。")
+    return Filters(
+        document_ids=frozenset(given.document_ids) if given.document_ids else None,
+        years=years,
+        series=frozenset([given.series]) if given.series else None,
+    )

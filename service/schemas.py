@@ -1,0 +1,157 @@
+"""Wire models of the HTTP API, at the boundary only; their descriptions are the API's documentation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Offsets = Annotated[list[int], Field(min_length=2, max_length=2)]
+Kind = Literal["text", "list", "table", "footnote"]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class FiltersIn(_Request):
+    """检索范围；省略的不限。"""
+
+    document_ids: list[str] | None = Field(None, description="只查这些报告（编号）", max_length=1000)
+    years: list[int] | None = Field(None, description="年份的首尾，含两端，如 [2022, 2025]", min_length=2, max_length=2)
+    series: str | None = Field(None, description="只查这个系列")
+
+
+class SearchIn(_Request):
+    """一次检索。"""
+
+    query: str = Field(description="问题或关键词，至多 2000 字", examples=["宝山区有多少家生物医药企业？"])
+    top_k: int | None = Field(None, ge=1, le=100, description="返回几个段落，默认 5")
+    mode: str = Field("hybrid", description="hybrid（混合）、dense（向量）或 lexical（词面）")
+    filters: FiltersIn | None = Field(None, description="检索范围")
+
+
+class CitationOut(BaseModel):
+    """一处出处：可逐字回查原文。"""
+
+    document_id: str = Field(description="报告编号")
+    title: str = Field(description="报告标题")
+    year: int = Field(description="报告所述年份")
+    section: list[str] = Field(description="章节路径，由外到内")
+    lead: str | None = Field(description="段首小标题、表题或注释的词条")
+    restored: list[str] = Field(description="章节路径中由编者补上、原文没有的标题，显示为〔…〕")
+    pages: Offsets | None = Field(description="首尾页码；无页码的报告为 null")
+    lines: Offsets = Field(description="首尾行号，自 1 起")
+    spans: list[Offsets] = Field(description="在原文中的位置 [起, 止)，按 Unicode 码位计")
+    label: str = Field(description="可直接引用的一行出处")
+
+
+class PassageOut(BaseModel):
+    """一个段落。"""
+
+    passage_id: str = Field(description="段落编号：报告编号:起-止")
+    kind: Kind = Field(description="text 正文、list 列举、table 表格、footnote 脚注")
+    text: str = Field(description="原文，逐字不改")
+    columns: list[str] = Field(description="表格的列名")
+    citation: CitationOut = Field(description="出处")
+
+
+class HitOut(BaseModel):
+    """一个命中的段落。"""
+
+    rank: int = Field(description="名次，自 1 起")
+    score: float = Field(description="排序分，只在同一次检索内可比")
+    signals: dict[str, float] = Field(description="各路检索的分数：dense 为余弦，lexical 为 BM25")
+    passage_id: str = Field(description="段落编号")
+    kind: Kind = Field(description="段落种类")
+    text: str = Field(description="原文，逐字不改")
+    citation: CitationOut = Field(description="出处")
+    highlights: list[Offsets] = Field(description="最能回答问题的句子在原文中的位置")
+
+
+class SearchOut(BaseModel):
+    """检索结果，全部出自同一代索引。"""
+
+    query: str = Field(description="所查的问题")
+    generation: str = Field(description="索引的代号")
+    took_ms: float = Field(description="用时（毫秒）")
+    hits: list[HitOut] = Field(description="命中的段落，按相关程度排列")
+
+
+class DocumentOut(BaseModel):
+    """一份报告。"""
+
+    id: str = Field(description="报告编号")
+    title: str = Field(description="标题")
+    year: int = Field(description="报告所述年份")
+    year_basis: str | None = Field(description="年份的依据")
+    series: str = Field(description="系列")
+    kind: str = Field(description="类别")
+    issuer: str | None = Field(description="发布机构")
+    media_type: str = Field(description="文件类型")
+    sha256: str = Field(description="文件的 sha256")
+    characters: int = Field(description="字数（Unicode 码位）")
+    passages: int = Field(description="段落数")
+
+
+class DocumentsOut(BaseModel):
+    """全部报告。"""
+
+    documents: list[DocumentOut]
+
+
+class SectionOut(BaseModel):
+    """一个章节。"""
+
+    path: list[str] = Field(description="章节路径，由外到内")
+    level: int = Field(description="层级，自 1 起")
+    restored: bool = Field(description="标题由编者补上，原文没有")
+    span: Offsets = Field(description="在原文中的位置 [起, 止)")
+
+
+class OutlineOut(BaseModel):
+    """一份报告的章节与段落。"""
+
+    document: DocumentOut
+    sections: list[SectionOut]
+    passages: list[PassageOut]
+
+
+class TextOut(BaseModel):
+    """一段原文。"""
+
+    document_id: str = Field(description="报告编号")
+    start: int = Field(description="起始位置")
+    end: int = Field(description="结束位置（不含）")
+    text: str = Field(description="原文，逐字不改")
+
+
+class HealthOut(BaseModel):
+    """服务在运行。"""
+
+    status: Literal["ok"]
+    version: str
+
+
+class ReadyOut(BaseModel):
+    """索引已就绪。"""
+
+    status: Literal["ready"]
+    generation: str
+    documents: int
+    passages: int
+
+
+class ErrorBody(BaseModel):
+    """错误的内容。"""
+
+    code: str = Field(description="固定的错误代码")
+    message: str = Field(description="哪里不对，该怎么办")
+    detail: dict[str, Any] = Field(description="补充信息")
+    request_id: str = Field(description="请求编号，与响应头 X-Request-ID 相同")
+
+
+class ErrorOut(BaseModel):
+    """出错时的响应。"""
+
+    error: ErrorBody

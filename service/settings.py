@@ -1,0 +1,135 @@
+"""Settings: one table, read from the command line, the environment (`KEWEN_…`) and `home/config.toml`."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from corpus.library import shipped_folder
+from index.encoders import BUNDLED
+from service.errors import KewenError, echo
+
+CONFIG = "config.toml"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: `read` takes the given value and raises ValueError where it won't do."""
+
+    name: str
+    default: Callable[[], Any]
+    read: Callable[[Any], Any]
+    help: str
+
+    @property
+    def variable(self) -> str:
+        return f"KEWEN_{self.name.upper()}"
+
+
+def _whole(first: int, last: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:  # noqa: ANN401 - a string from the environment, or TOML's own type
+        number = int(str(value))
+        if isinstance(value, bool) or not first <= number <= last:
+            raise ValueError(f"应为 {first} 到 {last} 的整数")
+        return number
+
+    return read
+
+
+def _folder(value: Any) -> Path:  # noqa: ANN401
+    return Path(str(value)).expanduser().absolute()
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    if not str(value).strip():
+        raise ValueError("不能为空")
+    return str(value).strip()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("home", lambda: user_data_path("kewen", appauthor=False), _folder, "数据目录：索引与配置都在其中"),
+    Setting("reports", shipped_folder, _folder, "报告文件夹：含清单 reports.toml；默认为随附的五份报告"),
+    Setting("encoder", lambda: BUNDLED, _text, "编码器：bundled，或 sentence-transformers 模型的名称或路径"),
+    Setting("top_k", lambda: 5, _whole(1, 100), "返回几个段落"),
+    Setting("host", lambda: "127.0.0.1", _text, "服务监听的地址；本机以外须先设 api_key"),
+    Setting("port", lambda: 8765, _whole(0, 65535), "服务监听的端口"),
+    Setting("api_key", lambda: "", str, "服务的密钥；设了之后，每个请求都须带 Authorization: Bearer 密钥"),
+    Setting("max_question", lambda: 2000, _whole(1, 100_000), "问题的最大字数"),
+    Setting("max_body", lambda: 1_048_576, _whole(1024, 1 << 30), "请求体的最大字节数"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one run; what each means stands in `SETTINGS`."""
+
+    home: Path
+    reports: Path
+    encoder: str
+    top_k: int
+    host: str
+    port: int
+    api_key: str
+    max_question: int
+    max_body: int
+    max_top_k: int = 100
+
+    def __repr__(self) -> str:
+        return f"Settings(home={self.home}, reports={self.reports}, encoder={self.encoder})"
+
+    @property
+    def is_local(self) -> bool:
+        """Nothing beyond this machine can reach the service."""
+        return self.host in _LOOPBACK
+
+
+def load_settings(given: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings by precedence: `given` (None means: not given), environment, `home/config.toml`, default.
+
+    Raises:
+        KewenError: `invalid_setting`, naming the setting, where it comes from and what would do.
+    """
+    given = {name: value for name, value in (given or {}).items() if value is not None}
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    file: Mapping[str, Any] = {}
+    for setting in SETTINGS:
+        if setting.name in given:
+            source, value = f"--{setting.name.replace('_', '-')}", given[setting.name]
+        elif environment.get(setting.variable):
+            source, value = setting.variable, environment[setting.variable]
+        elif setting.name in file:
+            source, value = CONFIG, file[setting.name]
+        else:
+            source, value = "默认值", setting.default()
+        try:
+            values[setting.name] = setting.read(value)
+        except ValueError as error:
+            reason = str(error) if not str(error).startswith("invalid literal") else "应为整数"
+            raise KewenError(
+                "invalid_setting", f"设置 {setting.name}（来自 {source}）的值 {echo(str(value))!r} 不可用：{reason}。"
+            ) from error
+        if setting.name == "home":
+            file = _read_config(values["home"])
+    return Settings(**values)
+
+
+def _read_config(home: Path) -> Mapping[str, Any]:
+    path = home / CONFIG
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise KewenError("invalid_setting", f"配置文件 {path} 读不了：{error}。") from error
+    unknown = sorted(set(config) - {setting.name for setting in SETTINGS})
+    if unknown:
+        raise KewenError("invalid_setting", f"配置文件 {path} 中有不认识的设置：{'、'.join(map(echo, unknown))}。")
+    return config
