@@ -46,7 +46,7 @@ class Document:
     editorial_headings: tuple[EditorialHeading, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.id or any(c in self.id for c in ":/\\ \t\n"):
+        if not is_document_id(self.id):
             raise ValueError(f"document id {self.id!r} must be a plain name without ':' '/' or spaces")
         if not self.title:
             raise ValueError(f"document {self.id!r} has no title")
@@ -123,6 +123,15 @@ class Citation:
     spans: tuple[Span, ...]
     quote: str
     pages: tuple[int, int] | None = None
+
+
+def is_document_id(name: str) -> bool:
+    """A plain name: it stands in passage ids, in URLs and as a file's name."""
+    return (
+        bool(name)
+        and not name.startswith(".")
+        and not any(c in ':/\\"' or c.isspace() or not c.isprintable() for c in name)
+    )
 
 
 def check_spans(spans: Sequence[Span]) -> None:

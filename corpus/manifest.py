@@ -1,0 +1,120 @@
+"""The manifest of a folder of documents: `reports.toml`, read and checked field by field."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from corpus.types import EditorialHeading, is_document_id
+
+MANIFEST = "reports.toml"
+_REQUIRED: Mapping[str, type] = {"id": str, "file": str, "title": str, "year": int, "series": str, "kind": str}
+_OPTIONAL: Mapping[str, type] = {"sha256": str, "issuer": str, "year_basis": str}
+_HEADINGS: Mapping[str, type] = {"restored_headings": list, "misplaced_headings": list}
+_TYPES = {str: "文字", int: "整数", list: "列表"}
+
+
+class LibraryError(Exception):
+    """A document or the manifest can't be used; `code` is stable, the message says what to do."""
+
+    def __init__(self, code: str, message: str, document_id: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.document_id = document_id
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One document as the manifest lists it."""
+
+    id: str
+    path: Path
+    title: str
+    year: int
+    series: str
+    kind: str
+    sha256: str | None
+    issuer: str | None
+    year_basis: str | None
+    editorial_headings: tuple[EditorialHeading, ...]
+
+
+def read_manifest(folder: Path) -> list[Entry]:
+    """The entries of a folder's manifest, in its order.
+
+    Raises:
+        LibraryError: `manifest_missing`, or `manifest_invalid` with every fault that was found.
+    """
+    path = folder / MANIFEST
+    try:
+        records = tomllib.loads(path.read_bytes().decode("utf-8-sig")).get("document", [])
+    except OSError as error:
+        raise LibraryError("manifest_missing", f"读不到清单 {path}（{error.strerror}）。") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LibraryError("manifest_invalid", f"清单 {path} 不是有效的 TOML：{error}") from error
+    if not isinstance(records, list) or not all(isinstance(x, dict) for x in records):
+        raise LibraryError("manifest_invalid", f"清单 {path} 中的 document 应写作 [[document]]。")
+    faults = [f"第 {n} 份报告{x}" for n, record in enumerate(records, start=1) for x in _faults(record, folder)]
+    names = [record.get("id") for record in records]
+    twice = list(dict.fromkeys(str(name) for name in names if names.count(name) > 1))
+    if twice:
+        faults.append(f"id 重复：{'、'.join(twice)}")
+    if faults:
+        raise LibraryError("manifest_invalid", f"清单 {path} 有误：{'；'.join(faults)}。")
+    return [_entry(record, folder) for record in records]
+
+
+def _faults(record: Mapping[str, Any], folder: Path) -> list[str]:
+    faults = []
+    missing = [name for name in _REQUIRED if name not in record or record[name] == ""]
+    if missing:
+        faults.append(f"缺少字段 {'、'.join(missing)}")
+    wanted = {**_REQUIRED, **_OPTIONAL, **_HEADINGS}
+    wrong = [name for name, kind in wanted.items() if name in record and type(record[name]) is not kind]
+    faults += [f"的 {name} 应为{_TYPES[wanted[name]]}" for name in wrong]
+    unknown = sorted(set(record) - set(wanted))
+    if unknown:
+        faults.append(f"有不认识的字段 {'、'.join(unknown)}")
+    if isinstance(record.get("id"), str) and not is_document_id(record["id"]):
+        faults.append("的 id 不能含空白、冒号或斜杠")
+    if isinstance(record.get("file"), str) and not _is_inside(folder / record["file"], folder):
+        faults.append("的 file 不在该文件夹内")
+    for name in _HEADINGS:
+        if name in record and name not in wrong and not _are_headings(record[name]):
+            faults.append(f"的 {name} 每项都要有 before 和 heading")
+    return faults
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _are_headings(records: Sequence[Any]) -> bool:
+    return all(
+        isinstance(x, dict) and all(isinstance(x.get(key), str) and x[key] for key in ("before", "heading"))
+        for x in records
+    )
+
+
+def _entry(record: Mapping[str, Any], folder: Path) -> Entry:
+    restored = [EditorialHeading(x["before"], x["heading"]) for x in record.get("restored_headings", [])]
+    misplaced = [
+        EditorialHeading(x["before"], x["heading"], printed=True, level=x.get("level"))
+        for x in record.get("misplaced_headings", [])
+    ]
+    return Entry(
+        id=record["id"],
+        path=folder / record["file"],
+        title=record["title"],
+        year=record["year"],
+        series=record["series"],
+        kind=record["kind"],
+        sha256=record.get("sha256"),
+        issuer=record.get("issuer"),
+        year_basis=record.get("year_basis"),
+        editorial_headings=(*restored, *misplaced),
+    )
