@@ -42,7 +42,7 @@ class DenseIndex:
         if allowed is not None:
             bitmap = np.packbits(allowed, bitorder="little")
             selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bitmap))
-            parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg] - its stub lacks the keyword
+            parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
         scores, rows = self._index.search(query, k, params=parameters)
         found = rows[0] >= 0
         scores, rows = scores[0][found], rows[0][found]

@@ -62,6 +62,19 @@ class GenerationStore:
                 is sound, `index_incompatible` where the only sound ones have another format.
         """
         self._remove_leftovers()
+        while True:
+            version = self.version()
+            try:
+                generation, problems = self._open()
+            except IndexProblem:
+                if version == self.version():
+                    raise
+            else:
+                if not problems or version == self.version():
+                    return generation, problems
+            # Another generation was published meanwhile, and the one being read may have been removed.
+
+    def _open(self) -> tuple[Generation, list[str]]:
         names = self.names()
         current = self.current_name()
         problems: list[str] = []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.citations import verify_text
-from corpus.library import Library
+from corpus.library import Library, is_changed
 from corpus.types import Passage
 from index.build import BuildReport, Progress, build_index, index_fingerprint
 from index.encoders import load_encoder
@@ -188,12 +188,10 @@ class Assistant:
         Raises:
             KewenError: `index_unavailable`, `model_mismatch`, or what building raises.
         """
-        version = self.store.version()
-        if self._retriever is None or version != self._version:
+        if self._retriever is None or self._version != self.store.version():
             with self._swap:
-                if self._retriever is None or version != self._version:
+                if self._retriever is None or self._version != self.store.version():
                     self._retriever = self._open()
-                    self._version = version if version == self.store.version() else None
         return self._retriever
 
     def _open(self) -> HybridRetriever:
@@ -213,6 +211,7 @@ class Assistant:
         return HybridRetriever(snapshot, encoder)
 
     def _load(self) -> Snapshot:
+        self._version = self.store.version()
         generation, problems = self.store.open()
         for problem in problems:
             self._notify(f"警告：{problem}")
@@ -241,7 +240,7 @@ class Assistant:
             document = snapshot.documents.get(entry.id)
             if document is None:
                 self._notify(f"警告：报告 {entry.id} 尚未编入索引。请运行 kewen index build。")
-            elif library.changed(entry, document.sha256):
+            elif is_changed(entry, document.sha256):
                 self._notify(
                     f"警告：报告 {entry.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。请运行 kewen index build。"
                 )

@@ -21,7 +21,7 @@ _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]", "testserver")
 def error_response(error: KewenError, request_id: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The one error shape of the API."""
     body = {"code": error.code, "message": error.message, "detail": dict(error.detail), "request_id": request_id}
-    return JSONResponse({"error": body}, status_code=error.status, headers=dict(headers or {}))
+    return JSONResponse({"error": body}, error.status, {**(headers or {}), "X-Request-ID": request_id})
 
 
 class Guard:
@@ -58,7 +58,7 @@ class Guard:
         key = self.settings.api_key
         if key:
             scheme, _, given = headers.get("authorization", "").partition(" ")
-            sound = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), key.encode())
+            sound = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), key.encode())
             if not sound and scope["path"] not in _OPEN:
                 raise KewenError("auth_required", "请在请求头中带上 Authorization: Bearer 密钥。")
         elif _host(headers.get("host", "")) not in _LOCAL_NAMES:

@@ -97,7 +97,7 @@ class DocumentOut(BaseModel):
 class DocumentsOut(BaseModel):
     """全部报告。"""
 
-    documents: list[DocumentOut]
+    documents: list[DocumentOut] = Field(description="报告，按清单的次序")
 
 
 class SectionOut(BaseModel):
@@ -112,9 +112,9 @@ class SectionOut(BaseModel):
 class OutlineOut(BaseModel):
     """一份报告的章节与段落。"""
 
-    document: DocumentOut
-    sections: list[SectionOut]
-    passages: list[PassageOut]
+    document: DocumentOut = Field(description="报告")
+    sections: list[SectionOut] = Field(description="章节，按原文的次序")
+    passages: list[PassageOut] = Field(description="段落，按原文的次序")
 
 
 class TextOut(BaseModel):
@@ -129,17 +129,17 @@ class TextOut(BaseModel):
 class HealthOut(BaseModel):
     """服务在运行。"""
 
-    status: Literal["ok"]
-    version: str
+    status: Literal["ok"] = Field(description="总是 ok")
+    version: str = Field(description="程序版本")
 
 
 class ReadyOut(BaseModel):
     """索引已就绪。"""
 
-    status: Literal["ready"]
-    generation: str
-    documents: int
-    passages: int
+    status: Literal["ready"] = Field(description="总是 ready")
+    generation: str = Field(description="索引的代号")
+    documents: int = Field(description="报告数")
+    passages: int = Field(description="段落数")
 
 
 class ErrorBody(BaseModel):
@@ -154,4 +154,4 @@ class ErrorBody(BaseModel):
 class ErrorOut(BaseModel):
     """出错时的响应。"""
 
-    error: ErrorBody
+    error: ErrorBody = Field(description="错误的内容")

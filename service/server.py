@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+
 from service.app import create_app
 from service.assistant import Assistant, Notify
 from service.errors import OK, KewenError
@@ -12,8 +15,8 @@ def run(settings: Settings, notify: Notify) -> int:
     """Serve until stopped; the index is opened (and built, if need be) before the first request.
 
     Raises:
-        KewenError: `unsafe_configuration`, where others could reach the service without a key; or what
-            opening the index raises.
+        KewenError: `unsafe_configuration`, where others could reach the service without a key;
+            `invalid_setting`, where the address can't be had; or what opening the index raises.
     """
     if not settings.is_local and not settings.api_key:
         raise KewenError(
@@ -22,16 +25,24 @@ def run(settings: Settings, notify: Notify) -> int:
         )
     import uvicorn
 
-    assistant = Assistant(settings, notify)
-    assistant.retriever()
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    notify(f"科问已就绪：http://{host}:{settings.port}（接口说明 /docs，按 Ctrl+C 停止）")
-    uvicorn.run(
-        create_app(assistant, settings),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        server_header=False,
-        h11_max_incomplete_event_size=65536,
-    )
+    with _listen(settings.host, settings.port) as listener:
+        assistant = Assistant(settings, notify)
+        assistant.retriever()
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        notify(f"科问已就绪：http://{host}:{listener.getsockname()[1]}（接口说明 /docs，按 Ctrl+C 停止）")
+        config = uvicorn.Config(create_app(assistant, settings), log_level="warning", server_header=False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # uvicorn raises the signal that stopped it once more when all requests are answered.
+            signal.signal(number, lambda *_: None)
+        uvicorn.Server(config).run(sockets=[listener])
     return OK
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise KewenError(
+            "invalid_setting", f"不能监听 {host}:{port}（{error.strerror}）。可用 --port 另指一个端口。"
+        ) from error

@@ -35,8 +35,11 @@ class Setting:
 
 def _whole(first: int, last: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:  # noqa: ANN401 - a string from the environment, or TOML's own type
-        number = int(str(value))
-        if isinstance(value, bool) or not first <= number <= last:
+        try:
+            number = int(str(value))
+        except ValueError as error:
+            raise ValueError("应为整数") from error
+        if not first <= number <= last:
             raise ValueError(f"应为 {first} 到 {last} 的整数")
         return number
 
@@ -112,9 +115,8 @@ def load_settings(given: Mapping[str, Any] | None = None, environment: Mapping[s
         try:
             values[setting.name] = setting.read(value)
         except ValueError as error:
-            reason = str(error) if not str(error).startswith("invalid literal") else "应为整数"
             raise KewenError(
-                "invalid_setting", f"设置 {setting.name}（来自 {source}）的值 {echo(str(value))!r} 不可用：{reason}。"
+                "invalid_setting", f"设置 {setting.name}（来自 {source}）的值 {echo(str(value))!r} 不可用：{error}。"
             ) from error
         if setting.name == "home":
             file = _read_config(values["home"])
