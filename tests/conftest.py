@@ -1,0 +1,135 @@
+"""What all tests share: the real reports, a home of their own, and no network."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corpus.library import Library, shipped_folder
+from corpus.passages import split_passages
+from corpus.structure import Structure, parse
+from corpus.types import Document, Passage
+from index.encoders import BundledEncoder
+from service.assistant import Assistant
+from service.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to anywhere but this machine is a failure."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The tester's own settings and data stay out of the tests."""
+    for name in ("ENCODER", "REPORTS", "TOP_K", "HOST", "PORT", "API_KEY", "MAX_QUESTION", "MAX_BODY"):
+        monkeypatch.delenv(f"KEWEN_{name}", raising=False)
+    monkeypatch.setenv("KEWEN_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def reports() -> dict[str, Document]:
+    """The shipped reports by id."""
+    library = Library(shipped_folder())
+    return {entry.id: library.read(entry) for entry in library}
+
+
+@pytest.fixture(scope="session")
+def structures(reports: dict[str, Document]) -> dict[str, Structure]:
+    return {name: parse(document) for name, document in reports.items()}
+
+
+@pytest.fixture(scope="session")
+def passages(reports: dict[str, Document], structures: dict[str, Structure]) -> dict[str, list[Passage]]:
+    return {name: split_passages(document, structures[name]) for name, document in reports.items()}
+
+
+@pytest.fixture(scope="session")
+def bundled() -> BundledEncoder:
+    return BundledEncoder()
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the index of the shipped reports, for tests that only read it."""
+    home = tmp_path_factory.mktemp("shared") / "home"
+    Assistant(load_settings({"home": home}, {})).build()
+    return home
+
+
+@pytest.fixture
+def settings(shared_home: Path) -> Settings:
+    return load_settings({"home": shared_home}, {})
+
+
+@pytest.fixture
+def assistant(settings: Settings) -> Assistant:
+    return Assistant(settings)
+
+
+@pytest.fixture
+def make_document() -> Callable[..., Document]:
+    """A document of any text, for structure and passages."""
+
+    def make(text: str, **fields: Any) -> Document:
+        known = {"id": "d", "title": "标题", "year": 2025, "series": "s", "kind": "k", "sha256": "0" * 64}
+        return Document(text=text, media_type=fields.pop("media_type", "text/plain"), **{**known, **fields})
+
+    return make
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    """A folder of documents with its manifest; texts by file name."""
+
+    def make(texts: dict[str, str | bytes], **fields: Any) -> Path:
+        folder = tmp_path / "reports"
+        folder.mkdir(exist_ok=True)
+        lines = []
+        for n, (name, text) in enumerate(texts.items()):
+            (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+            known = {
+                "id": Path(name).stem,
+                "file": name,
+                "title": f"标题{n}",
+                "year": 2020 + n,
+                "series": "系列",
+                "kind": "报告",
+            }
+            lines += [
+                "[[document]]",
+                *(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in {**known, **fields}.items()),
+            ]
+        (folder / "reports.toml").write_text("\n".join(lines), encoding="utf-8")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def kewen(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    """Run the command in this process: exit code, standard output, standard error."""
+    from service.cli import main
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return int(stop.value.code or 0), out, err
+
+    return run

@@ -1,0 +1,129 @@
+"""Building: everything is indexed, nothing is embedded twice, nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from corpus.library import Library
+from index.build import build_index
+from index.generations import GenerationStore, IndexProblem
+from index.search import HybridRetriever
+from index.snapshot import Snapshot
+
+TEXT = "一、基础\n\n宝山区有生物医药企业449家。园区扩容至5个。\n\n二、目标\n\n到2030年产值达到200亿元。\n"
+
+
+class CountingEncoder:
+    """The bundled encoder, counting what it is asked to encode."""
+
+    def __init__(self, encoder):
+        self._encoder = encoder
+        self.name, self.dim, self.fingerprint = encoder.name, encoder.dim, encoder.fingerprint
+        self.encoded: list[str] = []
+
+    def encode_queries(self, texts):
+        return self._encoder.encode_queries(texts)
+
+    def encode_passages(self, texts):
+        self.encoded += texts
+        return self._encoder.encode_passages(texts)
+
+
+@pytest.fixture
+def store(tmp_path) -> GenerationStore:
+    return GenerationStore(tmp_path / "home" / "index")
+
+
+def load(store: GenerationStore) -> Snapshot:
+    return Snapshot.load(store.open()[0])
+
+
+def test_what_is_indexed_is_what_the_corpus_holds(assistant, reports, passages):
+    snapshot = assistant.retriever().snapshot
+    assert [row.passage for row in snapshot.rows] == [p for name in reports for p in passages[name]]
+    assert {name: snapshot.text(name) for name in snapshot.documents} == {n: d.text for n, d in reports.items()}
+
+
+def test_only_new_passages_are_embedded(store, make_folder, bundled):
+    encoder = CountingEncoder(bundled)
+    folder = make_folder({"a.txt": TEXT})
+    first = build_index(Library(folder), store, encoder)
+    assert (first.embedded, first.reused) == (2, 0)
+    make_folder({"a.txt": TEXT, "b.txt": "嘉定区聚焦汽车新四化，打造世界级汽车产业中心。"})
+    encoder.encoded.clear()
+    second = build_index(Library(folder), store, encoder)
+    assert (second.embedded, second.reused) == (1, 2)
+    assert [text.strip()[:3] for text in encoder.encoded] == ["嘉定区"]
+
+
+def test_reused_vectors_are_the_same_as_new_ones(store, make_folder, bundled, tmp_path):
+    folder = make_folder({"a.txt": TEXT})
+    build_index(Library(folder), store, bundled)
+    make_folder({"b.txt": "嘉定区聚焦汽车。", "a.txt": TEXT})
+    build_index(Library(folder), store, bundled)
+    fresh = GenerationStore(tmp_path / "fresh")
+    build_index(Library(folder), fresh, bundled)
+    for query in ("生物医药企业", "汽车"):
+        assert HybridRetriever(load(store), bundled).search(query) == HybridRetriever(load(fresh), bundled).search(
+            query
+        )
+
+
+def test_building_twice_gives_the_same_bytes(store, make_folder, bundled):
+    folder = make_folder({"a.txt": TEXT})
+    build_index(Library(folder), store, bundled)
+    first = store.open()[0]
+    build_index(Library(folder), store, bundled)
+    assert store.open()[0].files == first.files
+
+
+def test_a_document_that_cannot_be_read_keeps_its_last_version(store, make_folder, bundled):
+    folder = make_folder({"a.txt": TEXT, "b.txt": "嘉定区聚焦汽车。"})
+    build_index(Library(folder), store, bundled)
+    (folder / "a.txt").write_bytes(b"\x80\x81\x82\x83")
+    report = build_index(Library(folder), store, bundled)
+    assert [(x.id, x.status, x.code) for x in report.documents] == [("a", "kept", "decode_error"), ("b", "ok", "")]
+    assert not report.complete
+    hits = HybridRetriever(load(store), bundled).search("生物医药企业449家")
+    assert hits[0].passage.document_id == "a"
+
+
+def test_a_document_that_never_could_be_read_is_named_and_the_others_are_indexed(store, make_folder, bundled):
+    report = build_index(Library(make_folder({"a.txt": b"", "b.txt": "嘉定区聚焦汽车。"})), store, bundled)
+    assert [(x.status, x.code) for x in report.documents] == [("failed", "empty"), ("ok", "")]
+    assert list(load(store).documents) == ["b"]
+
+
+def test_nothing_to_index_is_an_error_and_loses_nothing(store, make_folder, bundled):
+    folder = make_folder({"a.txt": TEXT})
+    build_index(Library(folder), store, bundled)
+    (folder / "reports.toml").write_text("", encoding="utf-8")
+    with pytest.raises(IndexProblem, match="没有一份可用的报告") as error:
+        build_index(Library(folder), store, bundled)
+    assert error.value.code == "no_documents"
+    assert list(load(store).documents) == ["a"]
+
+
+def test_removed_documents_leave_the_index(store, make_folder, bundled):
+    folder = make_folder({"a.txt": TEXT, "b.txt": "嘉定区聚焦汽车。"})
+    build_index(Library(folder), store, bundled)
+    make_folder({"b.txt": "嘉定区聚焦汽车。"})
+    build_index(Library(folder), store, bundled)
+    assert list(load(store).documents) == ["b"]
+
+
+def test_parts_that_do_not_fit_are_damage(store, make_folder, bundled):
+    build_index(Library(make_folder({"a.txt": TEXT})), store, bundled)
+    generation = store.open()[0]
+    lines = generation.files["passages.jsonl"].splitlines(keepends=True)
+    files = {**generation.files, "passages.jsonl": b"".join(lines[:-1])}
+    with store.writer():
+        store.publish(files, {"encoder": {}})
+    with pytest.raises(IndexProblem, match="数目不符"):
+        load(store)
+
+
+def test_progress_reaches_the_end(store, make_folder, bundled):
+    seen: list[tuple[int, int]] = []
+    build_index(Library(make_folder({"a.txt": TEXT})), store, bundled, lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (2, 2)

@@ -1,0 +1,74 @@
+"""Terms: both engines agree, and what readers do not tell apart is one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index import segment
+
+HAN = "宝山区科技创新中心建设发展先投后股生物医药企业大零号湾漕河泾园的了和在是有为上海浦东张江机器人大学"
+
+
+@pytest.fixture(scope="module")
+def engines():
+    return segment.rust_segmenter(), segment.reference_segmenter()
+
+
+def test_both_engines_give_the_same_words_on_the_reports(engines, reports, monkeypatch):
+    for document in reports.values():
+        found = []
+        for engine in engines:
+            monkeypatch.setattr(segment, "segmenter", lambda engine=engine: engine)
+            found.append(segment.words(document.text))
+        assert found[0] == found[1]
+        assert len(found[0]) > 500
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet=HAN, min_size=1, max_size=20))
+def test_both_engines_give_the_same_words_on_anything(engines, text):
+    rust, reference = engines
+    assert rust(text) == reference(text)
+
+
+def test_without_the_rust_port_the_reference_serves(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "rjieba", None)
+    segment.segmenter.cache_clear()
+    try:
+        assert "宝山区" in segment.words("宝山区有多少家企业")
+    finally:
+        segment.segmenter.cache_clear()
+
+
+@pytest.mark.parametrize("word", ["先投后股", "大零号湾", "宝山区", "漕河泾园", "吴淞材料实验室"])
+def test_domain_words_stay_whole(word):
+    assert word in segment.words(f"关于{word}的情况")
+
+
+def test_domain_words_are_listed_once():
+    listed = segment.domain_words()
+    assert len(listed) == len(set(listed)) > 100
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("寶山區生物醫藥企業", "宝山区生物医药企业"),
+        ("Ｇ６０科创走廊", "G60科创走廊"),
+        ("B-LINK 生态圈", "b-link生态圈"),
+        ("４．６９％", "4.69%"),
+    ],
+)
+def test_variants_of_writing_are_one(a, b):
+    assert segment.words(a) == segment.words(b)
+    assert segment.characters(a) == segment.characters(b)
+
+
+def test_words_and_characters():
+    assert segment.words("G60科创走廊3.0版 2+8+N C++") == ["g60", "走廊", "科创走廊", "3.0", "版", "2+8+n", "c++"]
+    assert segment.characters("先投后 AI4S") == ["先", "投", "后", "先投", "投后", "ai4s"]
+    assert segment.words("，。！") == segment.characters("") == []

@@ -1,0 +1,291 @@
+"""The HTTP API: contract, errors, limits; in process, and once over a real socket."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from corpus.library import shipped_folder
+from service.app import create_app
+from service.assistant import Assistant
+from service.errors import USAGE
+
+QUESTION = "宝山区有多少家生物医药企业？"
+ID = "baoshan-2026-innovation-plan"
+
+
+@pytest.fixture
+def client(assistant, settings) -> TestClient:
+    return TestClient(create_app(assistant, settings), raise_server_exceptions=False)
+
+
+def error(response) -> dict:
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    assert list(body) == ["error"]
+    assert list(body["error"]) == ["code", "message", "detail", "request_id"]
+    assert body["error"]["request_id"] == response.headers["x-request-id"]
+    assert re.search(r"[一-鿿]", body["error"]["message"])
+    assert "Traceback" not in response.text
+    assert "/home" not in response.text
+    return body["error"]
+
+
+def test_search_is_the_same_as_the_command(client, kewen, shared_home):
+    response = client.post("/v1/search", json={"query": QUESTION, "top_k": 3})
+    assert response.status_code == 200
+    command = json.loads(kewen("search", QUESTION, "-k", "3", "--json", "--home", str(shared_home))[1])
+    body = response.json()
+    assert body["hits"] == command["hits"]
+    assert list(body) == list(command)
+
+
+def test_filters_and_modes(client):
+    body = {"query": "科创中心", "mode": "lexical", "top_k": 100, "filters": {"years": [2022, 2022]}}
+    hits = client.post("/v1/search", json=body).json()["hits"]
+    assert hits
+    assert {hit["citation"]["year"] for hit in hits} == {2022}
+    body["filters"] = {"document_ids": [ID], "series": "宝山区科技创新“十五五”规划"}
+    assert {x["citation"]["document_id"] for x in client.post("/v1/search", json=body).json()["hits"]} == {ID}
+
+
+def test_documents_passages_and_text(client):
+    documents = client.get("/v1/documents").json()["documents"]
+    assert [d["year"] for d in documents] == [2015, 2022, 2024, 2025, 2026]
+    shown = client.get(f"/v1/documents/{ID}").json()
+    passage = shown["passages"][10]
+    assert client.get(f"/v1/passages/{passage['passage_id']}").json() == passage
+    source = (shipped_folder() / f"{ID}.txt").read_text(encoding="utf-8")
+    assert client.get(f"/v1/documents/{ID}/text").json()["text"] == source
+    pieces = [
+        client.get(f"/v1/documents/{ID}/text?start={s}&end={e}").json()["text"] for s, e in passage["citation"]["spans"]
+    ]
+    assert "".join(pieces) == passage["text"]
+
+
+def test_health_and_readiness(client):
+    assert client.get("/healthz").json()["status"] == "ok"
+    assert client.get("/readyz").json() == {
+        "status": "ready",
+        "generation": "gen-000001",
+        "documents": 5,
+        "passages": 251,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"query": ""}, 422, "empty_query"),
+        ({"query": " \n"}, 422, "empty_query"),
+        ({"query": "长" * 2001}, 422, "query_too_long"),
+        ({"query": "a\u0000b"}, 422, "invalid_request"),
+        ({"query": "问", "top_k": 0}, 422, "invalid_request"),
+        ({"query": "问", "top_k": 101}, 422, "invalid_request"),
+        ({"query": "问", "top_k": 10**30}, 422, "invalid_request"),
+        ({"query": "问", "top_k": "5"}, 422, "invalid_request"),
+        ({"query": "问", "top_k": 1.5}, 422, "invalid_request"),
+        ({"query": "问", "top_k": True}, 422, "invalid_request"),
+        ({"query": "问", "mode": "fuzzy"}, 422, "unknown_mode"),
+        ({"query": "问", "filters": {"years": [1990, 1999]}}, 422, "unknown_year"),
+        ({"query": "问", "filters": {"years": [2025, 2022]}}, 422, "unknown_year"),
+        ({"query": "问", "filters": {"years": [2025]}}, 422, "invalid_request"),
+        ({"query": "问", "filters": {"document_ids": ["nope"]}}, 422, "unknown_document"),
+        ({"query": "问", "filters": {"series": "nope"}}, 422, "invalid_request"),
+        ({"query": "问", "filters": []}, 422, "invalid_request"),
+        ({"query": 5}, 422, "invalid_request"),
+        ({"query": None}, 422, "invalid_request"),
+        ({}, 422, "invalid_request"),
+        ([], 422, "invalid_request"),
+        ({"query": "问", "colour": "red"}, 422, "invalid_request"),
+    ],
+)
+def test_bad_searches(client, body, status, code):
+    response = client.post("/v1/search", json=body)
+    assert response.status_code == status
+    assert error(response)["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"{", 400, "bad_json"),
+        (b"", 422, "invalid_request"),
+        (b"\xff\xfe{}", 400, "bad_json"),
+        ('{"query": "问"'.encode("gbk"), 400, "bad_json"),
+        (b"[" * 100_000, 400, "bad_json"),
+        (b'{"query": NaN}', 422, "invalid_request"),
+        (b'{"query": "q", "top_k": NaN}', 422, "invalid_request"),
+        (b'{"query": "q", "top_k": Infinity}', 422, "invalid_request"),
+        (b'{"query": "\\ud800"}', 422, "invalid_request"),
+        (b'{"query": "q", "top_k": ' + b"9" * 5000 + b"}", 400, "bad_json"),
+        (b'{"query": "' + b"a" * 1_048_600 + b'"}', 413, "body_too_large"),
+    ],
+)
+def test_bad_bodies(client, content, status, code):
+    response = client.post("/v1/search", content=content, headers={"content-type": "application/json"})
+    assert (response.status_code, error(response)["code"]) == (status, code)
+
+
+def test_a_body_without_a_length_is_read_no_further_than_the_limit(client):
+    sent = 0
+
+    def endless():
+        nonlocal sent
+        for _ in range(100):
+            sent += 1
+            yield b"a" * 100_000
+
+    response = client.post("/v1/search", content=endless(), headers={"content-type": "application/json"})
+    assert error(response)["code"] == "body_too_large"
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_json_under_another_name_is_refused(client, media_type):
+    response = client.post("/v1/search", content=b'{"query": "q"}', headers={"content-type": media_type})
+    assert (response.status_code, error(response)["code"]) == (415, "unsupported_type")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nope", 404, "not_found"),
+        ("GET", "/v1/search", 405, "method_not_allowed"),
+        ("GET", "/v1/documents/nope", 404, "not_found"),
+        ("GET", "/v1/documents/..%2f..%2fetc%2fpasswd", 404, "not_found"),
+        ("GET", "/v1/documents/nope/text", 404, "not_found"),
+        ("GET", "/v1/passages/nope:1-2", 404, "not_found"),
+        ("GET", f"/v1/documents/{ID}/text?start=-1", 422, "invalid_request"),
+        ("GET", f"/v1/documents/{ID}/text?start=5&end=2", 422, "invalid_request"),
+        ("GET", f"/v1/documents/{ID}/text?end=99999999", 422, "invalid_request"),
+        ("GET", f"/v1/documents/{ID}/text?start=x", 422, "invalid_request"),
+        ("DELETE", "/healthz", 405, "method_not_allowed"),
+    ],
+)
+def test_bad_addresses(client, method, path, status, code):
+    response = client.request(method, path)
+    assert (response.status_code, error(response)["code"]) == (status, code)
+
+
+def test_input_comes_back_short(client):
+    response = client.post("/v1/search", json={"query": "问", "mode": "x" * 5000})
+    assert len(error(response)["message"]) < 400
+    response = client.post("/v1/search", json={"query": "问", "y" * 5000: 1})
+    assert len(error(response)["message"]) < 400
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.2", ""])
+def test_another_host_is_refused(client, host):
+    response = client.get("/v1/documents", headers={"host": host})
+    assert (response.status_code, error(response)["code"]) == (421, "host_forbidden")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost", "[::1]:8765"])
+def test_this_machine_is_served(client, host):
+    assert client.get("/v1/documents", headers={"host": host}).status_code == 200
+
+
+def test_with_a_key_every_route_but_liveness_asks_for_it(assistant, settings):
+    client = TestClient(create_app(assistant, replace(settings, api_key="钥匙-1")), raise_server_exceptions=False)
+    paths = [route for route in client.app.openapi()["paths"] if "{" not in route and route != "/healthz"]
+    for path in [*paths, "/docs", "/openapi.json"]:
+        for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic x"}):
+            response = client.get(path, headers=headers)
+            assert (response.status_code, error(response)["code"]) == (401, "auth_required")
+    assert client.get("/healthz").status_code == 200
+    key = {"authorization": "Bearer 钥匙-1".encode()}
+    assert client.get("/v1/documents", headers=key).status_code == 200
+    assert client.get("/v1/documents?key=钥匙-1").status_code == 401
+
+
+def test_a_defect_shows_nothing_of_itself(client, assistant, monkeypatch):
+    def broken(*arguments, **options):
+        raise RuntimeError("/secret/path")
+
+    monkeypatch.setattr(assistant, "search", broken)
+    response = client.post("/v1/search", json={"query": "问"})
+    assert response.status_code == 500
+    assert error(response)["code"] == "internal_error"
+    assert "secret" not in response.text
+
+
+def test_an_unusable_index_is_503(tmp_path, settings, make_folder):
+    empty = make_folder({"a.txt": b""})
+    client = TestClient(create_app(Assistant(replace(settings, home=tmp_path / "h", reports=empty)), settings))
+    assert client.get("/healthz").status_code == 200
+    response = client.get("/readyz")
+    assert response.status_code in (500, 503)
+    assert error(response)["code"] in ("library_error", "index_unavailable")
+
+
+def test_a_new_generation_is_served_without_a_dropped_query(tmp_path, settings, make_folder):
+    folder = make_folder({"a.txt": "一、基础\n\n宝山区有企业449家，园区5个。"})
+    settings = replace(settings, home=tmp_path / "h", reports=folder)
+    Assistant(settings).build()
+    client = TestClient(create_app(Assistant(settings), settings))
+    stop = threading.Event()
+    seen: list[tuple[str, int]] = []
+
+    def ask() -> None:
+        while not stop.is_set():
+            body = client.post("/v1/search", json={"query": "企业", "top_k": 100}).json()
+            seen.append((body["generation"], len(body["hits"])))
+
+    with ThreadPoolExecutor(2) as pool:
+        workers = [pool.submit(ask) for _ in range(2)]
+        for n in range(1, 4):
+            texts = {f"{x}.txt": f"一、基础\n\n{x}区有企业{x}家，园区{x}个。" for x in range(n + 1)}
+            make_folder({"a.txt": "一、基础\n\n宝山区有企业449家，园区5个。", **texts})
+            Assistant(settings).build()
+        stop.set()
+        for worker in workers:
+            worker.result()
+    assert client.get("/readyz").json()["documents"] == 5
+    sizes = {}
+    for generation, hits in seen:
+        assert sizes.setdefault(generation, hits) == hits, "an answer mixed two generations"
+
+
+def test_the_api_describes_itself_in_chinese_and_offline(client):
+    api = client.get("/openapi.json").json()
+    for path, methods in api["paths"].items():
+        for method in methods.values():
+            assert re.search(r"[一-鿿]", method["summary"]), path
+            assert re.search(r"[一-鿿]", method["description"]), path
+    for name, schema in api["components"]["schemas"].items():
+        if name.endswith(("In", "Out")):
+            for field, described in schema.get("properties", {}).items():
+                assert "description" in described or "$ref" in str(described), f"{name}.{field}"
+    page = client.get("/docs").text
+    assert "http://" not in page
+    assert "https://" not in page
+    for address in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert client.get(address).status_code == 200
+
+
+def test_a_real_server_over_a_real_socket(shared_home):
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--home", str(shared_home)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8") as server:
+        try:
+            assert server.stderr
+            line = server.stderr.readline()
+            address = re.search(r"http://127\.0\.0\.1:[1-9]\d*", line)
+            assert address, line
+            body = httpx.post(f"{address.group()}/v1/search", json={"query": QUESTION}, timeout=30).json()
+            assert "449 家" in body["hits"][0]["text"]
+            again = [*command[:-3], address.group().rpartition(":")[2], *command[-2:]]
+            taken = subprocess.run(again, capture_output=True, text=True, encoding="utf-8", check=False)
+            assert taken.returncode == USAGE
+            assert "--port" in taken.stderr
+        finally:
+            server.terminate()
+            assert server.wait(timeout=30) == 0
