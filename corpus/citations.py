@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from corpus.lines import line_range, line_starts
 from corpus.types import Citation, Document, Passage, Span, check_spans, join_spans, slice_spans
@@ -10,6 +11,21 @@ from corpus.types import Citation, Document, Passage, Span, check_spans, join_sp
 
 class CitationMismatch(ValueError):
     """A quote isn't what stands in the source at its spans."""
+
+
+def cite_passage(title: str, year: int, passage: Passage) -> Citation:
+    """The citation of a whole passage of the report of that title and year."""
+    return Citation(
+        document_id=passage.document_id,
+        title=title,
+        year=year,
+        section=passage.section,
+        restored=tuple(name for name, restored in zip(passage.section, passage.restored, strict=True) if restored),
+        lead=passage.lead,
+        lines=passage.lines,
+        spans=passage.spans,
+        quote=passage.text,
+    )
 
 
 def cite(document: Document, passage: Passage, start: int = 0, end: int | None = None) -> Citation:
@@ -22,13 +38,8 @@ def cite(document: Document, passage: Passage, start: int = 0, end: int | None =
     if not 0 <= start < end <= len(passage.text):
         raise ValueError(f"[{start}, {end}) is not within the passage's {len(passage.text)} characters")
     spans = slice_spans(passage.spans, start, end)
-    return Citation(
-        document_id=document.id,
-        title=document.title,
-        year=document.year,
-        section=passage.section,
-        restored=restored_names(passage),
-        lead=passage.lead,
+    return replace(
+        cite_passage(document.title, document.year, passage),
         lines=line_range(line_starts(document.text), spans[0][0], spans[-1][1]),
         spans=spans,
         quote=join_spans(document.text, spans),
@@ -60,11 +71,6 @@ def verify_text(text: str, citation: Citation) -> None:
         raise CitationMismatch(f"the source reads {found[:60]!r}…")
     if line_range(line_starts(text), citation.spans[0][0], citation.spans[-1][1]) != citation.lines:
         raise CitationMismatch("the quote stands on other lines")
-
-
-def restored_names(passage: Passage) -> tuple[str, ...]:
-    """The names of the section path that are editorial."""
-    return tuple(name for name, restored in zip(passage.section, passage.restored, strict=True) if restored)
 
 
 def label(

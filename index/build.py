@@ -17,10 +17,11 @@ from corpus.tokens import ManifestMismatch
 from corpus.types import Document
 from index.context import dense_text, lexical_text
 from index.dense import DenseIndex
-from index.generations import GenerationStore, IndexProblem
+from index.generations import GenerationStore
 from index.lexical import LexicalIndex
 from index.segment import domain_words
 from index.snapshot import Row, Snapshot, dump_documents, dump_rows
+from index.storage import IndexProblem
 from index.types import DocumentInfo, Encoder, Floats, SectionInfo
 
 Progress = Callable[[int, int], None]

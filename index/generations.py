@@ -7,7 +7,6 @@ old index or the new one. Readers check every sha256 before anything is parsed.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -22,19 +21,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from index.storage import IndexProblem, storage_errors, sync_folder, write_synced
+
 FORMAT = 1
 KEPT = 2
 _NAME = re.compile(r"gen-(\d{6,})")
 _MANIFEST = "manifest.json"
-
-
-class IndexProblem(Exception):
-    """The index can't be used or changed; `code` is stable, the message says in Chinese what to do."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +175,7 @@ class GenerationStore:
                 ) from error
             try:
                 holder = {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-                _write(self.folder / "writer.json", json.dumps(holder).encode("utf-8"))
+                write_synced(self.folder / "writer.json", json.dumps(holder).encode("utf-8"))
                 self._discard_unfinished()
                 yield
             finally:
@@ -203,10 +195,10 @@ class GenerationStore:
             try:
                 self._write_files(unfinished, files, description)
                 unfinished.rename(self.folder / name)
-                _sync_folder(self.folder)
-                _write(self.folder / "CURRENT.tmp", f"{name}\n".encode())
+                sync_folder(self.folder)
+                write_synced(self.folder / "CURRENT.tmp", f"{name}\n".encode())
                 (self.folder / "CURRENT.tmp").replace(self.folder / "CURRENT")
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
             except BaseException:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
@@ -220,11 +212,13 @@ class GenerationStore:
         for file, data in files.items():
             path = folder / file
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            sums[file] = _write(path, data)
+            sums[file] = write_synced(path, data)
         manifest = {"format": FORMAT, **description, "files": sums}
-        _write(folder / _MANIFEST, json.dumps({**manifest, "sha256": _checksum(manifest)}, indent=1).encode("utf-8"))
+        write_synced(
+            folder / _MANIFEST, json.dumps({**manifest, "sha256": _checksum(manifest)}, indent=1).encode("utf-8")
+        )
         for path in {(folder / file).parent for file in files} | {folder}:
-            _sync_folder(path)
+            sync_folder(path)
 
     def _prune(self, current: str) -> None:
         """Keep the current generation and the one before it, for rollback."""
@@ -254,23 +248,6 @@ class GenerationStore:
             return ""
 
 
-@contextmanager
-def storage_errors(doing: str) -> Iterator[None]:
-    """Turn an operating system's error into an IndexProblem: `insufficient_storage` or `storage_error`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise IndexProblem(
-                "insufficient_storage", f"{doing}时磁盘空间不足。请腾出空间后再试，原有索引未受影响。"
-            ) from error
-        where = f"（{Path(str(error.filename)).name}）" if error.filename else ""
-        raise IndexProblem(
-            "storage_error",
-            f"{doing}失败：{error.strerror or error}{where}。请检查数据目录的权限，或用 --home 另指一处。",
-        ) from error
-
-
 def _number(name: str) -> int:
     match = _NAME.fullmatch(name)
     return int(match.group(1)) if match else 0
@@ -278,23 +255,3 @@ def _number(name: str) -> int:
 
 def _checksum(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True, ensure_ascii=True).encode("ascii")).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> str:
-    """Write and fsync a file, readable by its owner alone; returns the sha256 of what was written."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return hashlib.sha256(data).hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows can't open a folder to sync it
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

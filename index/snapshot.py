@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from corpus.citations import restored_names
+from corpus.citations import cite_passage
 from corpus.types import Citation, Passage
 from index.dense import DenseIndex
-from index.generations import Generation, IndexProblem
+from index.generations import Generation
 from index.lexical import LexicalIndex
+from index.storage import IndexProblem
 from index.types import DocumentInfo, Filters, Mask, SectionInfo
 
 
@@ -66,17 +67,7 @@ class Snapshot:
     def citation(self, passage: Passage) -> Citation:
         """The citation of a whole passage."""
         document = self.documents[passage.document_id]
-        return Citation(
-            document_id=document.id,
-            title=document.title,
-            year=document.year,
-            section=passage.section,
-            restored=restored_names(passage),
-            lead=passage.lead,
-            lines=passage.lines,
-            spans=passage.spans,
-            quote=passage.text,
-        )
+        return cite_passage(document.title, document.year, passage)
 
     def mask(self, filters: Filters) -> Mask | None:
         """bool `[passages]`: which may be found; None where all may."""

@@ -10,19 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.citations import verify_text
-from corpus.library import Library, is_changed
+from corpus.library import Library, LibraryError, is_changed
 from corpus.types import Passage
 from index.build import BuildReport, Progress, build_index, index_fingerprint
 from index.encoders import load_encoder
-from index.generations import GenerationStore, IndexProblem
+from index.generations import GenerationStore
 from index.search import HybridRetriever
 from index.snapshot import Snapshot
+from index.storage import IndexProblem
 from index.types import MODES, NO_FILTERS, DocumentInfo, Encoder, Filters, Hit, Mode
 from service.errors import KewenError, echo, user_errors
 from service.settings import Settings
 
 Notify = Callable[[str], None]
 """Called with one Chinese line that the user should see."""
+
+_REBUILD = "请运行 kewen index build。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,17 +236,17 @@ class Assistant:
         """Answers come from the text as it was indexed; say so where the files on disk have moved on."""
         try:
             library = Library(self.settings.reports)
-        except Exception as error:  # whatever is wrong with the library, the index answers
-            self._notify(f"警告：{error}")
+        except LibraryError as error:  # whatever is wrong with the library, the index answers
+            self._notify(f"警告：{error.message}")
             return
-        for entry in library:
-            document = snapshot.documents.get(entry.id)
-            if document is None:
-                self._notify(f"警告：报告 {entry.id} 尚未编入索引。请运行 kewen index build。")
-            elif is_changed(entry, document.sha256):
-                self._notify(
-                    f"警告：报告 {entry.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。请运行 kewen index build。"
-                )
+        listed = {entry.id: entry for entry in library}
+        for document_id in sorted(listed.keys() - snapshot.documents.keys()):
+            self._notify(f"警告：报告 {document_id} 尚未编入索引。{_REBUILD}")
+        for document in snapshot.documents.values():
+            if document.id not in listed:
+                self._notify(f"警告：报告 {document.id} 已不在清单中，但仍在索引里。{_REBUILD}")
+            elif is_changed(listed[document.id], document.sha256):
+                self._notify(f"警告：报告 {document.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
 
     # -- input ------------------------------------------------------------------------------------
 

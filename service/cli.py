@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import click
@@ -13,11 +13,10 @@ import click
 from index.types import Filters
 from service import render
 from service.assistant import Assistant, SearchResult
+from service.batch import answer_lines
 from service.commands import ChineseGroup, common_options, usage_message
 from service.errors import NOTHING, OK, PARTIAL, USAGE, KewenError
 from service.settings import Settings, load_settings
-
-Search = Callable[[str], SearchResult]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -100,47 +99,17 @@ def _search(
         return assistant.search(question, top_k, mode, filters)
 
     if batch is not None:
-        return _run_batch(batch, run, key)
+        failed = False
+        for line in answer_lines(batch, run, key):
+            failed |= "error" in line
+            _print_json(line)
+        return USAGE if failed else OK
     result = run(query or "")
     if as_json:
         _print_json(render.result_json(result, key))
     else:
         click.echo(render.result_text(result, _mark()))
     return OK if result.hits else NOTHING
-
-
-def _run_batch(batch: IO[bytes], run: Search, key: str) -> int:
-    """One line of JSON out for each line in; a line that can't be answered says why and spoils no other."""
-    failed = False
-    for number, question_id, question, problem in _batch_lines(batch):
-        line: dict[str, Any] = {"id": question_id}
-        try:
-            if problem:
-                raise KewenError("invalid_request", f"第 {number} 行：{problem}")
-            line |= render.result_json(run(question), key)
-        except KewenError as error:
-            if error.exit_code != USAGE:
-                raise
-            failed = True
-            line |= {"error": {"code": error.code, "message": error.message}}
-        _print_json(line)
-    return USAGE if failed else OK
-
-
-def _batch_lines(batch: IO[bytes]) -> Iterator[tuple[int, Any, str, str]]:
-    for number, raw in enumerate(batch, start=1):
-        try:
-            text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-            if not text:
-                continue
-            record = json.loads(text)
-        except (UnicodeDecodeError, ValueError, RecursionError):
-            yield number, None, "", "不是有效的 UTF-8 JSON。"
-            continue
-        if not isinstance(record, dict) or not isinstance(record.get("question"), str):
-            yield number, record.get("id") if isinstance(record, dict) else None, "", "缺少文字字段 question。"
-        else:
-            yield number, record.get("id"), record["question"], ""
 
 
 @kewen.group(cls=ChineseGroup, help="索引：建立、查看、校验。")

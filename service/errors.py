@@ -9,7 +9,7 @@ from typing import Any
 
 from corpus.library import LibraryError
 from index.encoders import EncoderUnavailable
-from index.generations import IndexProblem
+from index.storage import IndexProblem
 
 ECHO = 200
 """At most so many characters of the input stand in a message."""

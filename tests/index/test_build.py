@@ -6,9 +6,10 @@ import pytest
 
 from corpus.library import Library
 from index.build import build_index
-from index.generations import GenerationStore, IndexProblem
+from index.generations import GenerationStore
 from index.search import HybridRetriever
 from index.snapshot import Snapshot
+from index.storage import IndexProblem
 
 TEXT = "一、基础\n\n宝山区有生物医药企业449家。园区扩容至5个。\n\n二、目标\n\n到2030年产值达到200亿元。\n"
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from index.generations import GenerationStore, IndexProblem
+from index.generations import GenerationStore
+from index.storage import IndexProblem
 
 OLD = {"a.bin": b"old a" * 50, "sub/b.bin": b"old b" * 50}
 NEW = {"a.bin": b"new a" * 60, "sub/b.bin": b"new b" * 60}
@@ -231,7 +232,7 @@ def test_a_small_disk_is_no_danger(store, tmp_path):
         "import resource, signal, sys, pathlib\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))\n"
-        "from index.generations import GenerationStore, IndexProblem\n"
+        "from index.generations import GenerationStore\nfrom index.storage import IndexProblem\n"
         "store = GenerationStore(pathlib.Path(sys.argv[1]))\n"
         "try:\n"
         "    with store.writer():\n"

@@ -1,0 +1,112 @@
+"""Speed and memory, as ratios against a reference in the same run: `python benchmarks/run.py`.
+
+Cold start is compared with importing a transformer library, queries with bm25s over the same terms.
+Medians over the given number of runs; needs `pip install -e ".[test]"`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import bm25s
+
+from corpus.library import Library, shipped_folder
+from index.build import build_index
+from index.context import lexical_text
+from index.encoders import BundledEncoder
+from index.generations import GenerationStore
+from index.search import HybridRetriever
+from index.segment import characters, words
+from index.snapshot import Snapshot
+
+QUESTIONS = (
+    "宝山区有多少家生物医药企业？",
+    "which park works on medical robots?",
+    "先投后股是什么意思",
+    "漕河泾园的先导产业",
+    "2030年技术合同成交额年均增长多少",
+    "科普活动一年办多少场",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        report("index build of the five reports, s", [build_seconds(home / str(n)) for n in range(runs)])
+        cold_start(home / "0", runs)
+        queries(home / "0", runs)
+
+
+def build_seconds(home: Path) -> float:
+    return timed(lambda: build_index(Library(shipped_folder()), GenerationStore(home / "index"), BundledEncoder()))
+
+
+def cold_start(home: Path, runs: int) -> None:
+    """Whole processes, in turn, so that a change of the machine's speed hits both alike."""
+    ask = [sys.executable, "-m", "service.cli", "ask", QUESTIONS[0], "--home", str(home)]
+    library = [sys.executable, "-c", "import sentence_transformers"]
+    pairs = [(process(ask), process(library)) for _ in range(runs + 1)][1:]
+    report("kewen ask, cold process, s", [a[0] for a, _ in pairs])
+    report("kewen ask, peak memory, MB", [a[1] for a, _ in pairs])
+    report("import sentence_transformers alone, s", [b[0] for _, b in pairs])
+    report("ratio of the two times", [a[0] / b[0] for a, b in pairs])
+
+
+def queries(home: Path, runs: int) -> None:
+    snapshot = Snapshot.load(GenerationStore(home / "index").open()[0])
+    retriever = HybridRetriever(snapshot, BundledEncoder())
+    texts = []
+    for row in snapshot.rows:
+        document = snapshot.documents[row.passage.document_id]
+        texts.append(lexical_text(document.title, document.year, row.passage))
+    reference = bm25s.BM25(method="lucene")
+    reference.index([characters(text) + words(text) for text in texts], show_progress=False)
+    ours, theirs = [], []
+    for _ in range(runs * 20):
+        for question in QUESTIONS:
+            ours.append(timed(lambda q=question: retriever.search(q)) * 1000)
+            terms = [x for x in characters(question) + words(question) if x in reference.vocab_dict]
+            theirs.append(
+                timed(lambda t=terms: reference.retrieve([t or [texts[0][0]]], k=5, show_progress=False)) * 1000
+            )
+    report("hybrid query, ms", ours)
+    report("bm25s query over the same terms, ms", theirs)
+    report("ratio of the two times", [a / b for a, b in zip(ours, theirs, strict=True)])
+
+
+def timed(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def process(command: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak megabytes of one process."""
+    started = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - started
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{command} exited with {child.returncode}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def report(name: str, values: list[float]) -> None:
+    low, high = min(values), max(values)
+    print(f"{name:<45} median {statistics.median(values):8.3f}   min {low:8.3f}   max {high:8.3f}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
