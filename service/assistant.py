@@ -224,10 +224,11 @@ class Assistant:
         wanted = index_fingerprint(encoder)
         built = snapshot.description.get("encoder", {})
         if built.get("fingerprint") != encoder.fingerprint:
+            other = echo(str(built.get("name")))
+            now = "现在的版本" if other == encoder.name else f"现在的 {encoder.name} "
             raise KewenError(
                 "model_mismatch",
-                f"索引由编码器 {echo(str(built.get('name')))} 建立，与现在的 {encoder.name} 不同。"
-                f"请运行 kewen index build 重建，或用 --encoder 指定原来的编码器。",
+                f"索引由编码器 {other} 建立，与{now}不同。请运行 kewen index build 重建，或用 --encoder 指定原来的编码器。",
             )
         if snapshot.description.get("terms") != wanted["terms"]:
             raise KewenError("index_unavailable", "索引所用的词表与本程序不同。请运行 kewen index build 重建。")

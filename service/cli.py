@@ -15,7 +15,7 @@ from service import render
 from service.assistant import Assistant, SearchResult
 from service.batch import answer_lines
 from service.commands import ChineseGroup, common_options, usage_message
-from service.errors import NOTHING, OK, PARTIAL, USAGE, KewenError
+from service.errors import DEFECT, NOTHING, OK, PARTIAL, STORAGE, USAGE, KewenError
 from service.settings import Settings, load_settings
 
 
@@ -39,6 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OK)
+    except OSError as error:
+        click.echo(f"错误（storage_error）：读写失败：{error.strerror or error}。", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(STORAGE)
+    except Exception as error:  # a defect of ours; whoever looks for it sets KEWEN_DEBUG
+        if os.environ.get("KEWEN_DEBUG"):
+            raise
+        click.echo(f"内部错误（{type(error).__name__}）。请设 KEWEN_DEBUG=1 重试，并把所见告诉维护者。", err=True)
+        sys.exit(DEFECT)
 
 
 @click.group(cls=ChineseGroup, help="科问：在科技创新报告中找到原文，并给出逐字可查的出处。")

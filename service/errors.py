@@ -16,6 +16,8 @@ ECHO = 200
 
 OK, NOTHING, USAGE, PARTIAL, DAMAGED, LOCKED, STORAGE, MODEL, UNSAFE = range(9)
 """Exit codes of the command line."""
+DEFECT = 70
+"""Exit code where kewen itself is at fault (sysexits.h: EX_SOFTWARE)."""
 
 # code: (HTTP status, exit code)
 CODES: Mapping[str, tuple[int, int]] = {

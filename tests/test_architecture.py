@@ -71,6 +71,21 @@ def test_functions_are_short_and_annotated(module: str):
             assert length <= 60, f"{module}.{node.name} has {length} lines"
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_loaded_that_could_run_code(module: str):
+    text = MODULES[module].read_text(encoding="utf-8")
+    for unsafe in (
+        "import pickle",
+        "import marshal",
+        "import shelve",
+        "allow_pickle=True",
+        "trust_remote_code=True",
+        "eval(",
+        "exec(",
+    ):
+        assert unsafe not in text
+
+
 def test_the_command_needs_nothing_that_only_an_extra_installs():
     script = (
         "import sys\n"

@@ -338,6 +338,22 @@ def test_serving_others_without_a_key_is_refused(kewen):
     assert "KEWEN_API_KEY" in err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_onto_a_full_disk_is_an_error_in_one_line(shared_home):
+    command = f'"{sys.executable}" -m service.cli docs list --home "{shared_home}" > /dev/full'
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, encoding="utf-8", check=False)
+    assert run.returncode == 6
+    assert run.stderr.startswith("错误（storage_error）：")
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_defect_shows_no_traceback(kewen, monkeypatch):
+    monkeypatch.setattr("service.cli.load_settings", lambda given: 1 / 0)
+    code, _, err = kewen("ask", QUESTION)
+    assert code == 70
+    assert "KEWEN_DEBUG" in err
+
+
 def test_output_into_a_closed_pipe_is_no_error(shared_home):
     command = f'"{sys.executable}" -m service.cli docs show baoshan-2026-innovation-plan --json --home "{shared_home}" | head -c 10'
     run = subprocess.run(
