@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from index.segment import normalise
 from index.types import Encoder, Floats
@@ -38,16 +39,14 @@ class BundledEncoder:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        from safetensors import safe_open
         from tokenizers import Tokenizer
 
         folder = folder or Path(str(files("index"))) / "bundled"
         try:
             self.fingerprint = read_fingerprint(folder)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            with safe_open(folder / "model.safetensors", framework="numpy") as tensors:
-                self._rows = tensors.get_tensor("embeddings")
-                self._scales = tensors.get_tensor("weights")
+            tensors = map_tensors(folder / "model.safetensors")
+            self._rows, self._scales = tensors["embeddings"], tensors["weights"]
         except Exception as error:  # tokenizers raises bare Exception
             raise EncoderUnavailable(
                 f"随附的编码器不完整（{folder.name}：{type(error).__name__}）。请重新获取本项目的 index/bundled/。"
@@ -141,6 +140,25 @@ def unit_rows(vectors: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12)
     return unit
+
+
+def map_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The tensors of a safetensors file (8 bytes of length, a JSON header, the data), mapped, not read.
+
+    A question touches a few rows of the table: reading it all would double the memory of `kewen ask`.
+
+    Raises:
+        ValueError, KeyError or OSError: it is no such file, or a part of it is missing.
+    """
+    types = {"I8": np.int8, "F32": np.float32}
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    return {
+        name: np.memmap(path, types[x["dtype"]], "r", 8 + length + x["data_offsets"][0], tuple(x["shape"]))
+        for name, x in header.items()
+    }
 
 
 def read_fingerprint(folder: Path) -> str:
