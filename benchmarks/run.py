@@ -7,7 +7,7 @@ Medians over the given number of runs; needs `pip install -e ".[test]"`.
 from __future__ import annotations
 
 import argparse
-import os
+import re
 import statistics
 import subprocess
 import sys
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bm25s
+import httpx
 
 from corpus.library import Library, shipped_folder
 from index.build import build_index
@@ -37,6 +38,15 @@ QUESTIONS = (
 )
 
 
+LAUNCHER = """
+import os, subprocess, sys, time
+started = time.perf_counter()
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+print(time.perf_counter() - started, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
@@ -46,6 +56,7 @@ def main() -> None:
         report("index build of the five reports, s", [build_seconds(home / str(n)) for n in range(runs)])
         cold_start(home / "0", runs)
         queries(home / "0", runs)
+        served(home / "0", runs)
 
 
 def build_seconds(home: Path) -> float:
@@ -85,6 +96,22 @@ def queries(home: Path, runs: int) -> None:
     report("ratio of the two times", [a / b for a, b in zip(ours, theirs, strict=True)])
 
 
+def served(home: Path, runs: int) -> None:
+    """One client over HTTP, its connection kept open."""
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--home", str(home)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8") as server:  # noqa: S603
+        address = re.search(r"http://[\d.:]+", server.stderr.readline() if server.stderr else "")
+        if address is None:
+            raise SystemExit("the service did not start")
+        with httpx.Client(base_url=address.group()) as client:
+            times = []
+            for _ in range(runs * 20 + 1):
+                for question in QUESTIONS:
+                    times.append(timed(lambda q=question: client.post("/v1/search", json={"query": q})) * 1000)
+        server.terminate()
+    report("query over HTTP, ms", times[len(QUESTIONS) :])
+
+
 def timed(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
@@ -92,15 +119,15 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def process(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak megabytes of one process."""
-    started = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - started
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{command} exited with {child.returncode}")
-    return seconds, usage.ru_maxrss / 1024
+    """Wall seconds and peak megabytes of one process.
+
+    A small launcher starts it: a child's peak never reads lower than its parent's memory at the fork.
+    """
+    run = subprocess.run([sys.executable, "-c", LAUNCHER, *command], capture_output=True, text=True, check=True)  # noqa: S603
+    seconds, kilobytes, code = (float(x) for x in run.stdout.split())
+    if code:
+        raise SystemExit(f"{command} exited with {code:.0f}")
+    return seconds, kilobytes / 1024
 
 
 def report(name: str, values: list[float]) -> None:
