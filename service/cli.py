@@ -50,7 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(DEFECT)
 
 
-@click.group(cls=ChineseGroup, help="科问：在科技创新报告中找到原文，并给出逐字可查的出处。")
+class _Root(ChineseGroup):
+    """`eval` stands beside the product: it is imported only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "eval"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "eval":
+            from eval.cli import commands
+
+            return commands
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Root, help="科问：在科技创新报告中找到原文，并给出逐字可查的出处。")
 @click.version_option(package_name="kewen", prog_name="kewen", help="显示版本。")
 def kewen() -> None:
     pass
