@@ -63,7 +63,7 @@ def check(file: Path, as_json: bool, **given: Any) -> int:
 
 @commands.command(help="评测一个系统：科问自己、别的 HTTP 服务，或别处做成的 TREC 结果。")
 @click.option("--out", required=True, metavar="文件夹", type=click.Path(path_type=Path), help="结果写到这里。")
-@click.option("--gold", metavar="文件", type=click.Path(path_type=Path), help="标准问题，默认为随附的 250 题。")
+@click.option("--gold", metavar="文件", type=click.Path(path_type=Path), help="标准问题，默认为随附的 252 题。")
 @click.option("--squad", metavar="文件", type=click.Path(path_type=Path), help="SQuAD 格式的问答集，代替 --gold。")
 @click.option("--split", metavar="dev|test", type=click.Choice(SPLITS), help="只用这一半，默认全部。")
 @click.option("--mode", metavar="方式", default="hybrid", help="hybrid（默认）、dense 或 lexical。")

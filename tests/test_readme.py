@@ -50,7 +50,9 @@ def test_what_is_shown_is_what_is_printed(kewen, shared_home, monkeypatch):
         assert printed == output
 
 
-@pytest.mark.parametrize("name", [*READMES, "ARCHITECTURE.md", "benchmarks/README.md", "index/bundled/README.md", "eval/README.md"])
+@pytest.mark.parametrize(
+    "name", [*READMES, "ARCHITECTURE.md", "benchmarks/README.md", "index/bundled/README.md", "eval/README.md"]
+)
 def test_links_lead_somewhere(name):
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text(encoding="utf-8")):
         if not target.startswith("http"):

@@ -93,6 +93,20 @@ def test_every_district_and_every_park_is_asked_about(questions, passages):
         assert any(name in said for said in asked.values()), name
 
 
+def test_every_chapter_is_asked_about(questions, passages):
+    """But for paragraphs that only open a chapter whose parts are asked about."""
+    units = [Unit(p.id, p.document_id, p.spans) for ps in passages.values() for p in ps]
+    asked = {u for q in questions for u in relevant_units(q, units)}
+    covered = {
+        (p.document_id, p.section[:n])
+        for ps in passages.values()
+        for p in ps
+        if p.id in asked
+        for n in range(len(p.section) + 1)
+    }
+    assert {(p.document_id, p.section) for ps in passages.values() for p in ps} <= covered
+
+
 GOOD = {
     "id": "q1",
     "split": "dev",
@@ -172,4 +186,4 @@ def test_the_command_names_faults_and_exits_with_two(kewen, tmp_path):
     assert "2 处错误" in err
     assert json.loads(kewen("eval", "check", str(file), "--json")[1])["faults"][1]["field"] == "need"
     code, out, _ = kewen("eval", "check", str(SHIPPED))
-    assert (code, "250 道题，没有错误" in out) == (0, True)
+    assert (code, "252 道题，没有错误" in out) == (0, True)
