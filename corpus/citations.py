@@ -54,11 +54,11 @@ def verify(document: Document, citation: Citation) -> None:
     """
     if citation.document_id != document.id:
         raise CitationMismatch(f"the citation is of {citation.document_id!r}, not of {document.id!r}")
-    verify_text(document.text, citation)
+    verify_text(document.text, line_starts(document.text), citation)
 
 
-def verify_text(text: str, citation: Citation) -> None:
-    """`verify` against the text alone.
+def verify_text(text: str, starts: Sequence[int], citation: Citation) -> None:
+    """`verify` against the text alone; `starts` are its `line_starts`.
 
     Raises:
         CitationMismatch: as `verify`.
@@ -69,7 +69,7 @@ def verify_text(text: str, citation: Citation) -> None:
     found = join_spans(text, citation.spans)
     if found.encode("utf-8") != citation.quote.encode("utf-8"):
         raise CitationMismatch(f"the source reads {found[:60]!r}…")
-    if line_range(line_starts(text), citation.spans[0][0], citation.spans[-1][1]) != citation.lines:
+    if line_range(starts, citation.spans[0][0], citation.spans[-1][1]) != citation.lines:
         raise CitationMismatch("the quote stands on other lines")
 
 

@@ -6,6 +6,7 @@ import itertools
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from corpus.types import Span
@@ -105,6 +106,6 @@ def line_starts(text: str) -> list[int]:
     return [0] + [m.end() for m in re.finditer(r"\r\n|\n|\r", text)]
 
 
-def line_range(starts: list[int], start: int, end: int) -> tuple[int, int]:
+def line_range(starts: Sequence[int], start: int, end: int) -> tuple[int, int]:
     """First and last line (from 1) of `[start, end)`."""
     return bisect_right(starts, start), bisect_right(starts, end - 1)

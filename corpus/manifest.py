@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,8 @@ def read_manifest(folder: Path) -> list[Entry]:
         raise LibraryError("manifest_invalid", f"清单 {path} 中的 document 应写作 [[document]]。")
     faults = [f"第 {n} 份报告{x}" for n, record in enumerate(records, start=1) for x in _faults(record, folder)]
     names = [record.get("id") for record in records]
-    twice = list(dict.fromkeys(str(name) for name in names if names.count(name) > 1))
+    counts = Counter(str(name).casefold() for name in names)  # ids are file names, and some systems fold case
+    twice = list(dict.fromkeys(str(name) for name in names if counts[str(name).casefold()] > 1))
     if twice:
         faults.append(f"id 重复：{'、'.join(twice)}")
     if faults:
@@ -80,22 +82,27 @@ def _faults(record: Mapping[str, Any], folder: Path) -> list[str]:
     if unknown:
         faults.append(f"有不认识的字段 {'、'.join(unknown)}")
     if isinstance(record.get("id"), str) and not is_document_id(record["id"]):
-        faults.append("的 id 不能含空白、冒号或斜杠")
+        faults.append("的 id 不能含空白、冒号或斜杠，至多 100 个字")
     if isinstance(record.get("file"), str) and not _is_inside(folder / record["file"], folder):
         faults.append("的 file 不在该文件夹内")
     for name in _HEADINGS:
         if name in record and name not in wrong and not _are_headings(record[name]):
-            faults.append(f"的 {name} 每项都要有 before 和 heading")
+            faults.append(f"的 {name} 每项都要有 before 和 heading；level 若有，应为 1 到 9")
     return faults
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (ValueError, OSError):  # a NUL in the name, or one too long
+        return False
 
 
 def _are_headings(records: Sequence[Any]) -> bool:
     return all(
-        isinstance(x, dict) and all(isinstance(x.get(key), str) and x[key] for key in ("before", "heading"))
+        isinstance(x, dict)
+        and all(isinstance(x.get(key), str) and x[key] for key in ("before", "heading"))
+        and ("level" not in x or (type(x["level"]) is int and 1 <= x["level"] <= 9))
         for x in records
     )
 

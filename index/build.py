@@ -112,7 +112,7 @@ def build_index(
             "documents": len(parts),
             "passages": len(rows),
         }
-        name = store.publish(files, description)
+        name = store.publish(files, description, keep=previous.name if previous else None)
     return BuildReport(name, tuple(statuses), len(rows) - reused, reused, time.perf_counter() - started)
 
 
@@ -159,8 +159,9 @@ def _read(library: Library, entry: Entry) -> _Part:
 
 
 def _previous(store: GenerationStore) -> Snapshot | None:
+    """The newest sound generation: what can't be read anew is kept from it."""
     try:
-        return Snapshot.load(store.read(store.current_name() or ""))
+        return Snapshot.load(store.newest_sound()[0])
     except IndexProblem:
         return None
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 import re
+import socket
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +21,7 @@ from index.segment import normalise
 from index.types import Encoder, Floats
 
 BUNDLED = "bundled"
+_HUB_SECONDS = 5
 
 
 class EncoderUnavailable(Exception):
@@ -188,13 +193,32 @@ def _load_sentence_transformer(name: str) -> Any:  # noqa: ANN401 - the library 
     if name.startswith((".", "/", "~")) and not local.is_dir():
         raise EncoderUnavailable(f"没有模型文件夹 {name}。请检查路径，或改用随附的编码器：--encoder {BUNDLED}")
     source = str(local) if local.is_dir() else name
-    failures: list[Exception] = []
-    for offline in (True, False):  # what is here already needs no hub
+    for library in ("huggingface_hub", "transformers", "sentence_transformers"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # their retries are no message for a user
+    try:
+        return SentenceTransformer(source, local_files_only=True)  # what is here already needs no hub
+    except Exception as error:  # the library raises many kinds, from OSError to its hub's own
+        failure = error
+    if not local.is_dir() and _hub_answers():
         try:
-            return SentenceTransformer(source, device=None, local_files_only=offline)
-        except Exception as error:  # the library raises many kinds, from OSError to its hub's own
-            failures.append(error)
+            return SentenceTransformer(source)
+        except Exception as error:
+            failure = error
     raise EncoderUnavailable(
-        f"载入不了模型 {name}：本机没有，也连不上模型站（{type(failures[-1]).__name__}）。"
+        f"载入不了模型 {name}：本机没有，也连不上模型站（{type(failure).__name__}）。"
         f"请把模型文件夹拷到本机后写明路径，或改用随附的编码器：--encoder {BUNDLED}"
-    ) from failures[-1]
+    ) from failure
+
+
+def _hub_answers() -> bool:
+    """Whether the model hub can be reached at all: its own client would try for minutes."""
+    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
+        return False
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True  # only the client knows the way
+    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    try:
+        socket.create_connection((address.hostname or "", address.port or 443), timeout=_HUB_SECONDS).close()
+    except OSError:
+        return False
+    return True

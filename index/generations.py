@@ -14,7 +14,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from filelock import FileLock, Timeout
 from index.storage import IndexProblem, storage_errors, sync_folder, write_synced
 
 FORMAT = 1
-KEPT = 2
 _NAME = re.compile(r"gen-(\d{6,})")
 _MANIFEST = "manifest.json"
 
@@ -57,7 +56,7 @@ class GenerationStore:
         while True:
             version = self.version()
             try:
-                generation, problems = self._open()
+                generation, problems = self.newest_sound()
             except IndexProblem:
                 if version == self.version():
                     raise
@@ -66,7 +65,8 @@ class GenerationStore:
                     return generation, problems
             # Another generation was published meanwhile, and the one being read may have been removed.
 
-    def _open(self) -> tuple[Generation, list[str]]:
+    def newest_sound(self) -> tuple[Generation, list[str]]:
+        """As `open`, for one that holds the writer's place already."""
         names = self.names()
         current = self.current_name()
         problems: list[str] = []
@@ -77,17 +77,18 @@ class GenerationStore:
         else:
             names.remove(current)
             names.append(current)  # asked first
+        codes = set()
         for name in reversed(names):
             try:
                 generation = self.read(name)
             except IndexProblem as problem:
-                if problem.code == "index_incompatible":
-                    raise
+                codes.add(problem.code)
                 problems.append(problem.message)
             else:
                 fallback = f"，现用 {name}。请运行 kewen index build 重建。" if problems else ""
                 return generation, [f"{x}{fallback}" for x in problems]
-        raise IndexProblem("index_damaged", f"索引已损坏：{'；'.join(problems)}。请运行 kewen index build 重建。")
+        code = "index_damaged" if "index_damaged" in codes else "index_incompatible"
+        raise IndexProblem(code, f"索引用不了：{'；'.join(problems)}。请运行 kewen index build 重建。")
 
     def read(self, name: str) -> Generation:
         """One generation, every file of it checked.
@@ -117,7 +118,8 @@ class GenerationStore:
         """The generations on disk, oldest first."""
         if not self.folder.is_dir():
             return []
-        found = [x.name for x in self.folder.iterdir() if _NAME.fullmatch(x.name) and x.is_dir()]
+        with storage_errors("读取索引"):
+            found = [x.name for x in self.folder.iterdir() if _NAME.fullmatch(x.name) and x.is_dir()]
         return sorted(found, key=_number)
 
     def current_name(self) -> str | None:
@@ -147,7 +149,7 @@ class GenerationStore:
         if manifest["format"] != FORMAT:
             raise IndexProblem(
                 "index_incompatible",
-                f"索引 {folder.name} 的格式为 {manifest['format']}，本程序只读格式 {FORMAT}。请运行 kewen index build 重建。",
+                f"索引 {folder.name} 的格式为 {manifest['format']}，本程序只读格式 {FORMAT}",
             )
         files = manifest["files"]
         if any(".." in Path(name).parts or Path(name).is_absolute() for name in files):
@@ -173,17 +175,20 @@ class GenerationStore:
                 raise IndexProblem(
                     "index_locked", f"另一个程序正在写索引{self._holder()}。请等它结束后再试。"
                 ) from error
-            try:
+        try:
+            with storage_errors("写入索引"):
                 holder = {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
                 write_synced(self.folder / "writer.json", json.dumps(holder).encode("utf-8"))
                 self._discard_unfinished()
-                yield
-            finally:
-                (self.folder / "writer.json").unlink(missing_ok=True)
-                lock.release()
+            yield
+        finally:
+            (self.folder / "writer.json").unlink(missing_ok=True)
+            lock.release()
 
-    def publish(self, files: Mapping[str, bytes], description: Mapping[str, Any]) -> str:
+    def publish(self, files: Mapping[str, bytes], description: Mapping[str, Any], keep: str | None = None) -> str:
         """Write a new generation and make it the current one; returns its name. Call within `writer`.
+
+        `keep` names the generation to keep beside it, the one known to be sound; by default the one before.
 
         Raises:
             IndexProblem: `insufficient_storage` or `storage_error`; the old generation stays current.
@@ -202,7 +207,7 @@ class GenerationStore:
             except BaseException:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
-            self._prune(name)
+            self._prune(name, keep)
         return name
 
     def _write_files(self, folder: Path, files: Mapping[str, bytes], description: Mapping[str, Any]) -> None:
@@ -220,10 +225,13 @@ class GenerationStore:
         for path in {(folder / file).parent for file in files} | {folder}:
             sync_folder(path)
 
-    def _prune(self, current: str) -> None:
-        """Keep the current generation and the one before it, for rollback."""
-        for name in [x for x in self.names() if x != current][: -(KEPT - 1)]:
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+    def _prune(self, current: str, keep: str | None) -> None:
+        """Keep the current generation and one before it, for rollback."""
+        others = [x for x in self.names() if x != current]
+        kept = keep if keep in others else max(others, key=_number, default=None)
+        for name in others:
+            if name != kept:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _discard_unfinished(self) -> None:
         for path in self.folder.glob("tmp-*"):
@@ -232,13 +240,10 @@ class GenerationStore:
 
     def _remove_leftovers(self) -> None:
         """At a start: what a killed writer left, unless a writer is at work or the folder is read-only."""
-        if not self.folder.is_dir() or not any(self.folder.glob("tmp-*")):
-            return
-        try:
-            with self.writer():
-                pass
-        except IndexProblem:
-            return
+        with suppress(IndexProblem, OSError):
+            if self.folder.is_dir() and any(self.folder.glob("tmp-*")):
+                with self.writer():
+                    pass
 
     def _holder(self) -> str:
         try:

@@ -51,13 +51,13 @@ class Snapshot:
             rows = [_row(json.loads(line)) for line in files["passages.jsonl"].splitlines()]
             dense = DenseIndex.load(files["vectors.faiss"])
             lexical = LexicalIndex.load({k.removeprefix("lexical/"): v for k, v in files.items() if "lexical/" in k})
-        except (KeyError, ValueError, TypeError) as error:
+            texts = {x.id: files[f"texts/{x.id}.txt"] for x in documents}
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:  # FAISS raises RuntimeError
             raise IndexProblem(
                 "index_damaged", f"索引 {generation.name} 的内容不完整（{type(error).__name__}）"
             ) from error
         if dense.size != len(rows) or any(view.size != len(rows) for view in lexical.views.values()):
             raise IndexProblem("index_damaged", f"索引 {generation.name} 的各部分数目不符")
-        texts = {x.id: files[f"texts/{x.id}.txt"] for x in documents}
         return cls(generation.name, generation.manifest, {x.id: x for x in documents}, rows, dense, lexical, texts)
 
     def text(self, document_id: str) -> str:

@@ -72,7 +72,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     if any(x["type"] == "json_invalid" for x in problems):
         return error_response(KewenError("bad_json", _HTTP_ERRORS[400][1]), _request_id(request))
-    reasons = [_reason(x) for x in problems[:10]]
+    reasons = [_reason(x) for x in problems[:4]]
     return error_response(
         KewenError("invalid_request", f"请求不合要求：{'；'.join(reasons)}。", {"fields": reasons}),
         _request_id(request),
@@ -99,6 +99,6 @@ def _defect() -> KewenError:
 def _reason(problem: Mapping[str, Any]) -> str:
     """`top_k 太大，至多为 100`."""
     where: Sequence[Any] = problem["loc"]
-    name = echo(".".join(str(x) for x in where[1:])) or "请求体"
+    name = echo(".".join(str(x) for x in where[1:]), 40) or "请求体"
     template = _REASONS.get(problem["type"], "取值不合要求")
     return f"{name} {template.format(**problem.get('ctx', {}))}"

@@ -6,11 +6,13 @@ import threading
 import time
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from corpus.citations import verify_text
 from corpus.library import Library, LibraryError, is_changed
+from corpus.lines import line_starts
 from corpus.types import Passage
 from index.build import BuildReport, Progress, build_index, index_fingerprint
 from index.encoders import load_encoder
@@ -25,7 +27,8 @@ from service.settings import Settings
 Notify = Callable[[str], None]
 """Called with one Chinese line that the user should see."""
 
-_REBUILD = "请运行 kewen index build。"
+_REBUILD = "请运行 kewen index build 重建。"
+_WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +177,20 @@ class Assistant:
         with user_errors():
             if not self.store.names():
                 raise IndexProblem("index_missing", "还没有索引。请运行 kewen index build。")
-            generation = self.store.read(self.store.current_name() or "CURRENT")
-            snapshot = Snapshot.load(generation)
+            try:
+                generation = self.store.read(self.store.current_name() or "CURRENT")
+                snapshot = Snapshot.load(generation)
+            except IndexProblem as problem:
+                raise IndexProblem(problem.code, f"{problem.message}。{_REBUILD}") from problem
+            texts = {name: snapshot.text(name) for name in snapshot.documents}
+            starts = {name: line_starts(text) for name, text in texts.items()}
             for row in snapshot.rows:
+                name = row.passage.document_id
                 try:
-                    verify_text(snapshot.text(row.passage.document_id), snapshot.citation(row.passage))
+                    verify_text(texts[name], starts[name], snapshot.citation(row.passage))
                 except ValueError as error:
                     raise IndexProblem(
-                        "index_damaged", f"段落 {row.passage.id} 与原文不符（{error}）。请运行 kewen index build 重建。"
+                        "index_damaged", f"段落 {row.passage.id} 与原文不符（{error}）。{_REBUILD}"
                     ) from error
         return {"generation": generation.name, "files": len(generation.files), "citations": len(snapshot.rows)}
 
@@ -194,27 +203,55 @@ class Assistant:
         if self._retriever is None or self._version != self.store.version():
             with self._swap:
                 if self._retriever is None or self._version != self.store.version():
-                    self._retriever = self._open()
+                    self._renew()
+        if self._retriever is None:
+            raise KewenError("index_unavailable", f"索引用不了。{_REBUILD}")
         return self._retriever
 
-    def _open(self) -> HybridRetriever:
-        encoder = self.encoder()
+    def _renew(self) -> None:
+        """Open the newest generation. Where that fails, what was open goes on serving, and `notify` hears why."""
+        version = self.store.version()
         try:
-            snapshot = self._load()
+            with user_errors():
+                snapshot = self._load_or_build()
+                self._check_fit(snapshot, self.encoder())
+                self._report_changes(snapshot)
+        except KewenError as error:
+            if self._retriever is None:
+                raise
+            self._notify(f"警告：新的索引用不了，继续用 {self._retriever.snapshot.name}。{error.message}")
+        else:
+            if version is None:  # it was built just now
+                version = self.store.version()
+            self._retriever = HybridRetriever(snapshot, self.encoder())
+        self._version = version
+
+    def _load_or_build(self) -> Snapshot:
+        try:
+            return self._load()
         except IndexProblem as problem:
             if problem.code not in ("index_missing", "index_damaged", "index_incompatible"):
                 raise
             first = problem.code == "index_missing"
             self._notify("首次使用，正在为报告建立索引……" if first else f"{problem.message} 正在自动重建……")
+        try:
             self.build()
-            with user_errors():
-                snapshot = self._load()
-        self._check_fit(snapshot, encoder)
-        self._report_changes(snapshot)
-        return HybridRetriever(snapshot, encoder)
+        except KewenError as error:
+            if error.code != "index_locked":
+                raise
+            self._await_writer(error)
+        return self._load()
+
+    def _await_writer(self, error: KewenError) -> None:
+        """Another process builds the index that is missing here: wait for it rather than fail."""
+        for _ in range(_WAIT_SECONDS * 10):
+            time.sleep(0.1)
+            with suppress(IndexProblem):
+                self.store.newest_sound()
+                return
+        raise error
 
     def _load(self) -> Snapshot:
-        self._version = self.store.version()
         generation, problems = self.store.open()
         for problem in problems:
             self._notify(f"警告：{problem}")
@@ -231,7 +268,7 @@ class Assistant:
                 f"索引由编码器 {other} 建立，与{now}不同。请运行 kewen index build 重建，或用 --encoder 指定原来的编码器。",
             )
         if snapshot.description.get("terms") != wanted["terms"]:
-            raise KewenError("index_unavailable", "索引所用的词表与本程序不同。请运行 kewen index build 重建。")
+            raise KewenError("index_unavailable", f"索引所用的词表与本程序不同。{_REBUILD}")
 
     def _report_changes(self, snapshot: Snapshot) -> None:
         """Answers come from the text as it was indexed; say so where the files on disk have moved on."""
@@ -241,6 +278,12 @@ class Assistant:
             self._notify(f"警告：{error.message}")
             return
         listed = {entry.id: entry for entry in library}
+        if not listed.keys() & snapshot.documents.keys():
+            raise KewenError(
+                "index_unavailable",
+                f"索引是为别的报告建的：其中没有 {self.settings.reports} 清单里的任何一份。"
+                f"请带上原来的 --reports，或用 --home 另指一处，或{_REBUILD}",
+            )
         for document_id in sorted(listed.keys() - snapshot.documents.keys()):
             self._notify(f"警告：报告 {document_id} 尚未编入索引。{_REBUILD}")
         for document in snapshot.documents.values():
@@ -263,7 +306,9 @@ class Assistant:
 
     def _checked_top_k(self, top_k: int) -> int:
         if not 1 <= top_k <= self.settings.max_top_k:
-            raise KewenError("invalid_request", f"top_k 应在 1 到 {self.settings.max_top_k} 之间（现为 {top_k}）。")
+            raise KewenError(
+                "invalid_request", f"top_k 应在 1 到 {self.settings.max_top_k} 之间（现为 {echo(top_k, 20)}）。"
+            )
         return top_k
 
 
@@ -280,15 +325,13 @@ def _check_filters(snapshot: Snapshot, filters: Filters) -> None:
     unknown = sorted((filters.document_ids or frozenset()) - documents.keys())
     if unknown:
         raise KewenError(
-            "unknown_document", f"没有编号为 {'、'.join(map(echo, unknown))} 的报告。现有：{'、'.join(documents)}。"
+            "unknown_document", f"没有编号为 {echo('、'.join(unknown))} 的报告。现有：{'、'.join(documents)}。"
         )
     series = {document.series for document in documents.values()}
     strange = sorted((filters.series or frozenset()) - series)
     if strange:
-        raise KewenError(
-            "invalid_request", f"没有系列 {'、'.join(map(echo, strange))}。现有：{'、'.join(sorted(series))}。"
-        )
+        raise KewenError("invalid_request", f"没有系列 {echo('、'.join(strange))}。现有：{'、'.join(sorted(series))}。")
     years = sorted({document.year for document in documents.values()})
     if filters.years and not any(filters.years[0] <= year <= filters.years[1] for year in years):
         wanted = "–".join(str(year) for year in dict.fromkeys(filters.years))
-        raise KewenError("unknown_year", f"没有 {wanted} 年的报告。现有年份：{'、'.join(map(str, years))}。")
+        raise KewenError("unknown_year", f"没有 {echo(wanted, 40)} 年的报告。现有年份：{'、'.join(map(str, years))}。")

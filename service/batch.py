@@ -34,12 +34,19 @@ def answer_lines(lines: Iterable[bytes], search: Callable[[str], SearchResult], 
 
 def _parse(raw: bytes, number: int) -> dict[str, Any]:
     try:
-        line = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+        line = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"), parse_constant=_refuse)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise KewenError("invalid_request", f"第 {number} 行：不是有效的 UTF-8 JSON。") from error
     if not isinstance(line, dict):
         raise KewenError("invalid_request", f"第 {number} 行：应为 JSON 对象。")
+    if not isinstance(line.get("id"), str | int | None):
+        raise KewenError("invalid_request", f"第 {number} 行：id 应为文字或整数。")
     return line
+
+
+def _refuse(constant: str) -> float:
+    """NaN and Infinity are no JSON."""
+    raise ValueError(constant)
 
 
 def _question(line: dict[str, Any], number: int) -> str:

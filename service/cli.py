@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -293,11 +295,10 @@ def _mark() -> render.Mark:
 def _years(given: str | None) -> tuple[int, int] | None:
     if given is None:
         return None
-    first, _, last = given.replace("–", "-").partition("-")
-    try:
-        years = int(first), int(last or first)
-    except ValueError as error:
-        raise KewenError("unknown_year", "--year 应写作一个年份或一段年份，如 2025 或 2022-2025。") from error
+    match = re.fullmatch(r"(\d{4})(?:[-–](\d{4}))?", given.strip(), re.ASCII)
+    if match is None:
+        raise KewenError("unknown_year", "--year 应写作一个年份或一段年份，如 2025 或 2022-2025。")
+    years = int(match.group(1)), int(match.group(2) or match.group(1))
     if years[0] > years[1]:
         raise KewenError("unknown_year", "--year 的起始年份晚于结束年份。")
     return years
@@ -309,8 +310,11 @@ def _print_json(value: object) -> None:
 
 def _utf8_streams() -> None:
     """Chinese goes out as UTF-8 whatever the locale says; what can't be encoded is replaced, not raised."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the life of the process
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
 
 

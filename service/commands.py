@@ -71,6 +71,8 @@ def _reason(error: click.ClickException) -> str:
             return f"没有选项 {echo(error.option_name)}{near}"
         case click.MissingParameter():
             return f"缺少 {error.param.human_readable_name if error.param else '参数'}"
+        case click.BadParameter() if isinstance(error.param and error.param.type, click.File):
+            return f"打不开 {error.param.opts[0] if error.param else '文件'} 所指的文件"
         case click.BadParameter():
             name = error.param.opts[0] if error.param else "参数"
             return f"{name} 的值不可用"

@@ -49,7 +49,6 @@ _INDEX_CODES = {
     "index_missing": "index_unavailable",
     "index_damaged": "index_unavailable",
     "index_incompatible": "index_unavailable",
-    "index_outdated": "index_unavailable",
     "no_documents": "library_error",
 }
 
@@ -91,7 +90,8 @@ def user_errors() -> Iterator[None]:
         raise KewenError("library_error", error.message, {"reason": error.code}) from error
 
 
-def echo(text: str) -> str:
+def echo(value: object, limit: int = ECHO) -> str:
     """Input as it may stand in a message: short, and without what a terminal would obey."""
-    printable = "".join(c if c.isprintable() else "�" for c in text[: ECHO + 1])
-    return printable if len(printable) <= ECHO else printable[: ECHO - 1] + "…"
+    text = str(value)
+    printable = "".join(c if c.isprintable() else "�" for c in text[: limit + 1])
+    return printable if len(printable) <= limit else printable[: limit - 1] + "…"

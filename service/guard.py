@@ -15,7 +15,7 @@ from service.settings import Settings
 
 _OPEN = ("/healthz",)
 _WITH_BODY = ("POST", "PUT", "PATCH")
-_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]", "testserver")
+_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 def error_response(error: KewenError, request_id: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -90,7 +90,8 @@ class Guard:
 
 def _host(header: str) -> str:
     """The host without its port."""
-    return header.rpartition(":")[0] if header.rpartition(":")[2].isdigit() else header
+    host = header.rpartition(":")[0] if header.rpartition(":")[2].isdigit() else header
+    return host.lower().removesuffix(".")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -148,8 +149,9 @@ def outline_text(document: DocumentInfo, passages: Sequence[Passage]) -> str:
     if document.year_basis:
         lines.append(f"年份依据：{clean(document.year_basis)}")
     lines += [f"字数：{document.characters}　段落：{len(passages)}", "", "章节（直属段落数）："]
+    counts = Counter(passage.section for passage in passages)
     for section in document.sections:
-        count = sum(passage.section == section.path for passage in passages)
+        count = counts[section.path]
         name = f"〔{section.path[-1]}〕" if section.restored else section.path[-1]
         lines.append(f"{'　' * (len(section.path) - 1)}{clean(name)}" + (f"（{count}）" if count else ""))
     return "\n".join(lines)

@@ -17,9 +17,11 @@ class _Request(BaseModel):
 class FiltersIn(_Request):
     """检索范围；省略的不限。"""
 
-    document_ids: list[str] | None = Field(None, description="只查这些报告（编号）", max_length=1000)
-    years: list[int] | None = Field(None, description="年份的首尾，含两端，如 [2022, 2025]", min_length=2, max_length=2)
-    series: str | None = Field(None, description="只查这个系列")
+    document_ids: list[str] | None = Field(None, description="只查这些报告（编号）", min_length=1, max_length=1000)
+    years: list[Annotated[int, Field(ge=0, le=9999)]] | None = Field(
+        None, description="年份的首尾，含两端，如 [2022, 2025]", min_length=2, max_length=2
+    )
+    series: str | None = Field(None, description="只查这个系列", min_length=1)
 
 
 class SearchIn(_Request):

@@ -47,7 +47,12 @@ def _whole(first: int, last: int) -> Callable[[Any], int]:
 
 
 def _folder(value: Any) -> Path:  # noqa: ANN401
-    return Path(str(value)).expanduser().absolute()
+    if not str(value).strip() or "\0" in str(value):
+        raise ValueError("应为一个文件夹")
+    try:
+        return Path(str(value)).expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("没有这个用户") from error
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
@@ -131,7 +136,7 @@ def _read_config(home: Path) -> Mapping[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise KewenError("invalid_setting", f"配置文件 {path} 读不了：{error}。") from error
-    unknown = sorted(set(config) - {setting.name for setting in SETTINGS})
+    unknown = sorted(set(config) - {setting.name for setting in SETTINGS if setting.name != "home"})
     if unknown:
         raise KewenError("invalid_setting", f"配置文件 {path} 中有不认识的设置：{'、'.join(map(echo, unknown))}。")
     return config

@@ -117,7 +117,7 @@ def _filters(given: FiltersIn | None) -> Filters:
     if years and years[0] > years[1]:
         raise KewenError("unknown_year", "years 的起始年份晚于结束年份。")
     return Filters(
-        document_ids=frozenset(given.document_ids) if given.document_ids else None,
+        document_ids=frozenset(given.document_ids) if given.document_ids is not None else None,
         years=years,
-        series=frozenset([given.series]) if given.series else None,
+        series=frozenset([given.series]) if given.series is not None else None,
     )

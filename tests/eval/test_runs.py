@@ -189,7 +189,7 @@ def test_the_baseline_table_is_not_stale(kewen, shared_home):
 @pytest.fixture
 def endpoint(assistant, settings):
     """The real application behind a real socket."""
-    client = TestClient(create_app(assistant, settings))
+    client = TestClient(create_app(assistant, settings), base_url="http://127.0.0.1")
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

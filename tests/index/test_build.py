@@ -128,3 +128,28 @@ def test_progress_reaches_the_end(store, make_folder, bundled):
     seen: list[tuple[int, int]] = []
     build_index(Library(make_folder({"a.txt": TEXT})), store, bundled, lambda done, total: seen.append((done, total)))
     assert seen[-1] == (2, 2)
+
+
+def test_a_damaged_current_generation_does_not_cost_the_last_copy_of_a_document(store, make_folder, bundled):
+    folder = make_folder({"a.txt": TEXT, "b.txt": "嘉定区聚焦汽车。"})
+    build_index(Library(folder), store, bundled)
+    build_index(Library(folder), store, bundled)
+    (store.folder / "gen-000002" / "passages.jsonl").write_bytes(b"x")
+    (folder / "a.txt").unlink()
+    report = build_index(Library(folder), store, bundled)
+    assert [(x.id, x.status) for x in report.documents] == [("a", "kept"), ("b", "ok")]
+    assert store.names() == ["gen-000001", "gen-000003"]
+    assert HybridRetriever(load(store), bundled).search("生物医药企业449家")[0].passage.document_id == "a"
+
+
+def test_an_index_of_sound_files_with_senseless_content_can_be_rebuilt(store, make_folder, bundled):
+    library = Library(make_folder({"a.txt": TEXT}))
+    build_index(library, store, bundled)
+    files = dict(store.open()[0].files)
+    for name in ("vectors.faiss", "passages.jsonl", "lexical/words.json"):
+        with store.writer():
+            store.publish({**files, name: b"junk"}, {"encoder": {}})
+        with pytest.raises(IndexProblem, match="不完整"):
+            load(store)
+        build_index(library, store, bundled)
+        assert load(store)

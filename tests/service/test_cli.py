@@ -360,3 +360,69 @@ def test_output_into_a_closed_pipe_is_no_error(shared_home):
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, encoding="utf-8", check=False
     )
     assert run.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--home", ""], "文件夹"),
+        (["--home", "~nosuchuser/x"], "没有这个用户"),
+        (["--year", "2_022"], "2022-2025"),
+        (["--year", "9" * 4000], "2022-2025"),
+        (["--top-k", "9" * 400], "1 到 100"),
+        (["--batch", "/nowhere/x"], "打不开"),
+    ],
+)
+def test_odd_values_are_explained_shortly(ready, arguments, message):
+    question = [] if "--batch" in arguments else ["问"]
+    code, _, err = ready("ask", *question, *arguments)
+    assert code == USAGE
+    assert message in err
+    assert len(err) < 300
+
+
+def test_many_unknown_reports_make_no_long_message(ready):
+    arguments = [x for n in range(300) for x in ("--document", f"nope-{n}")]
+    assert len(ready("ask", "问", *arguments)[2]) < 600
+
+
+@pytest.mark.parametrize(
+    "line", ['{"id": NaN, "question": "问"}', '{"id": 1e999, "question": "问"}', '{"id": [1], "question": "问"}']
+)
+def test_an_id_that_is_no_json_value_is_refused(ready, tmp_path, line):
+    file = tmp_path / "q.jsonl"
+    file.write_text(line, encoding="utf-8")
+    code, out, _ = ready("search", "--batch", str(file))
+    assert code == USAGE
+    assert json.loads(out, parse_constant=lambda x: pytest.fail(x))["error"]["code"] == "invalid_request"
+
+
+def test_several_first_uses_at_once_all_answer(tmp_path):
+    command = [sys.executable, "-m", "service.cli", "ask", QUESTION, "--home", str(tmp_path / "new")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == OK, err.decode()
+        assert "449 家" in out.decode()
+
+
+def test_an_index_of_other_reports_is_not_asked(ready, make_folder):
+    folder = make_folder({"a.txt": "嘉定区聚焦汽车新四化。"})
+    code, _, err = ready("ask", "嘉定", "--reports", str(folder))
+    assert code == 4
+    assert "别的报告" in err
+
+
+def test_closed_streams_are_no_defect(shared_home):
+    for closed in (">&-", "2>&-"):
+        command = f'"{sys.executable}" -m service.cli ask "{QUESTION}" --home "{shared_home}" {closed}'
+        run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, encoding="utf-8", check=False)
+        assert run.returncode == OK, run.stderr
+        assert run.stderr == ""
+
+
+def test_a_damaged_index_says_what_to_do(kewen, tmp_path):
+    kewen("index", "build")
+    (tmp_path / "home/index/gen-000001/manifest.json").write_bytes(b"{}")
+    code, _, err = kewen("index", "verify")
+    assert (code, "kewen index build" in err) == (4, True)

@@ -25,7 +25,7 @@ ID = "baoshan-2026-innovation-plan"
 
 @pytest.fixture
 def client(assistant, settings) -> TestClient:
-    return TestClient(create_app(assistant, settings), raise_server_exceptions=False)
+    return TestClient(create_app(assistant, settings), base_url="http://127.0.0.1", raise_server_exceptions=False)
 
 
 def error(response) -> dict:
@@ -102,6 +102,9 @@ def test_health_and_readiness(client):
         ({"query": "问", "filters": {"document_ids": ["nope"]}}, 422, "unknown_document"),
         ({"query": "问", "filters": {"series": "nope"}}, 422, "invalid_request"),
         ({"query": "问", "filters": []}, 422, "invalid_request"),
+        ({"query": "问", "filters": {"document_ids": []}}, 422, "invalid_request"),
+        ({"query": "问", "filters": {"series": ""}}, 422, "invalid_request"),
+        ({"query": "问", "filters": {"years": [10**4000, 10**4000]}}, 422, "invalid_request"),
         ({"query": 5}, 422, "invalid_request"),
         ({"query": None}, 422, "invalid_request"),
         ({}, 422, "invalid_request"),
@@ -183,19 +186,23 @@ def test_input_comes_back_short(client):
     assert len(error(response)["message"]) < 400
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.2", ""])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.2", "testserver", ""])
 def test_another_host_is_refused(client, host):
     response = client.get("/v1/documents", headers={"host": host})
     assert (response.status_code, error(response)["code"]) == (421, "host_forbidden")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost", "[::1]:8765"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost", "LOCALHOST:1", "localhost.", "[::1]:8765"])
 def test_this_machine_is_served(client, host):
     assert client.get("/v1/documents", headers={"host": host}).status_code == 200
 
 
 def test_with_a_key_every_route_but_liveness_asks_for_it(assistant, settings):
-    client = TestClient(create_app(assistant, replace(settings, api_key="钥匙-1")), raise_server_exceptions=False)
+    client = TestClient(
+        create_app(assistant, replace(settings, api_key="钥匙-1")),
+        base_url="http://127.0.0.1",
+        raise_server_exceptions=False,
+    )
     paths = [route for route in client.app.openapi()["paths"] if "{" not in route and route != "/healthz"]
     for path in [*paths, "/docs", "/openapi.json"]:
         for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic x"}):
@@ -220,7 +227,10 @@ def test_a_defect_shows_nothing_of_itself(client, assistant, monkeypatch):
 
 def test_an_unusable_index_is_503(tmp_path, settings, make_folder):
     empty = make_folder({"a.txt": b""})
-    client = TestClient(create_app(Assistant(replace(settings, home=tmp_path / "h", reports=empty)), settings))
+    client = TestClient(
+        create_app(Assistant(replace(settings, home=tmp_path / "h", reports=empty)), settings),
+        base_url="http://127.0.0.1",
+    )
     assert client.get("/healthz").status_code == 200
     response = client.get("/readyz")
     assert response.status_code in (500, 503)
@@ -231,7 +241,7 @@ def test_a_new_generation_is_served_without_a_dropped_query(tmp_path, settings, 
     folder = make_folder({"a.txt": "一、基础\n\n宝山区有企业449家，园区5个。"})
     settings = replace(settings, home=tmp_path / "h", reports=folder)
     Assistant(settings).build()
-    client = TestClient(create_app(Assistant(settings), settings))
+    client = TestClient(create_app(Assistant(settings), settings), base_url="http://127.0.0.1")
     stop = threading.Event()
     seen: list[tuple[str, int]] = []
 
@@ -253,6 +263,38 @@ def test_a_new_generation_is_served_without_a_dropped_query(tmp_path, settings, 
     sizes = {}
     for generation, hits in seen:
         assert sizes.setdefault(generation, hits) == hits, "an answer mixed two generations"
+
+
+def test_a_new_index_that_cannot_be_used_leaves_the_old_one_serving(tmp_path, settings, make_folder):
+    settings = replace(settings, home=tmp_path / "h", reports=make_folder({"a.txt": "宝山区有企业449家。"}))
+    heard: list[str] = []
+    serving = Assistant(settings, heard.append)
+    before = serving.search("企业")
+    files = dict(serving.store.open()[0].files)
+    with serving.store.writer():
+        serving.store.publish(files, {"encoder": {"name": "other", "dim": 3, "fingerprint": "x"}, "terms": ""})
+    for _ in range(3):
+        assert serving.search("企业").hits == before.hits
+    assert [line for line in heard if "继续用 gen-000001" in line] == heard[-1:]
+    Assistant(settings).build()
+    assert serving.search("企业").generation == "gen-000003"
+
+
+def test_an_index_folder_that_cannot_be_read_is_no_500(client, assistant, monkeypatch):
+    import pathlib
+
+    def refused(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    assistant._retriever = None
+    monkeypatch.setattr(pathlib.Path, "iterdir", refused)
+    response = client.post("/v1/search", json={"query": "问"})
+    assert (response.status_code, error(response)["code"]) == (507, "storage_error")
+
+
+def test_many_unknown_fields_make_no_long_message(client):
+    response = client.post("/v1/search", json={"query": "问", **{f"{'x' * 300}{n}": 1 for n in range(50)}})
+    assert len(response.text) < 1000
 
 
 def test_the_api_describes_itself_in_chinese_and_offline(client):
