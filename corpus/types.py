@@ -126,12 +126,9 @@ class Citation:
 
 
 def is_document_id(name: str) -> bool:
-    """A plain name: it stands in passage ids, in URLs and as a file's name."""
-    return (
-        bool(name)
-        and not name.startswith(".")
-        and not any(c in ':/\\"' or c.isspace() or not c.isprintable() for c in name)
-    )
+    """A plain name of at most 100 characters: it stands in passage ids, in URLs and as a file's name."""
+    odd = any(c in ':/\\"' or c.isspace() or not c.isprintable() for c in name)
+    return 0 < len(name) <= 100 and not name.startswith(".") and not odd
 
 
 def check_spans(spans: Sequence[Span]) -> None:
