@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from index.storage import storage_errors, write_synced
 from service.assistant import Assistant
 from service.commands import ChineseGroup, common_options
 from service.errors import NOTHING, OK, USAGE, KewenError, user_errors
+from service.progress import progress_bar
 from service.settings import Settings, load_settings
 
 
@@ -124,7 +124,7 @@ def _run(
             system = TrecRunSystem(run_file, {q.question: q.id for q in chosen}, system.units())
     manifest = {"gold_sha256": hashlib.sha256(data).hexdigest(), "split": split}
     with storage_errors("写入评测结果"):
-        done = run_system(system, chosen, texts, out, manifest, top_k, _progress())
+        done = run_system(system, chosen, texts, out, manifest, top_k, progress_bar("评测", "题"))
         if not squad:
             write_synced(out / QUESTIONS, questions_file(chosen))
     return done
@@ -275,21 +275,3 @@ def _check_expectation(done: Run, path: Path) -> int:
             click.echo(f"{name} 为 {reached[name]:.3f}，低于期望 {value:.3f}（容差 {tolerance:.3f}）。", err=True)
             code = NOTHING
     return code
-
-
-def _progress() -> Callable[[int, int], None]:
-    """A progress bar, on a terminal only."""
-    if not sys.stderr.isatty():
-        return lambda done, total: None
-    from tqdm import tqdm
-
-    bar: Any = None
-
-    def show(done: int, total: int) -> None:
-        nonlocal bar
-        bar = bar or tqdm(total=total, desc="评测", unit="题", file=sys.stderr)
-        bar.update(done - bar.n)
-        if done >= total:
-            bar.close()
-
-    return show

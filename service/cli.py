@@ -18,6 +18,7 @@ from service.assistant import Assistant, SearchResult
 from service.batch import answer_lines
 from service.commands import ChineseGroup, common_options, usage_message
 from service.errors import DEFECT, NOTHING, OK, PARTIAL, STORAGE, USAGE, KewenError
+from service.progress import progress_bar
 from service.settings import Settings, load_settings
 
 
@@ -263,29 +264,11 @@ def doctor(as_json: bool, **given: Any) -> int:
 
 def _assistant(given: dict[str, Any]) -> Assistant:
     settings: Settings = load_settings(given)
-    return Assistant(settings, _notify, _progress())
+    return Assistant(settings, _notify, progress_bar("编码段落", "段"))
 
 
 def _notify(line: str) -> None:
     click.echo(line, err=True)
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """A progress bar, on a terminal only."""
-    if not sys.stderr.isatty():
-        return None
-    from tqdm import tqdm
-
-    bar: Any = None
-
-    def show(done: int, total: int) -> None:
-        nonlocal bar
-        bar = bar or tqdm(total=total, desc="编码段落", unit="段", file=sys.stderr)
-        bar.update(done - bar.n)
-        if done >= total:
-            bar.close()
-
-    return show
 
 
 def _mark() -> render.Mark:
