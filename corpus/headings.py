@@ -14,10 +14,13 @@ from corpus.lines import Line
 _HAN_NUMBER = "[一二三四五六七八九十百零〇]+"
 _LONGEST = 60
 _LONGEST_LABEL = 32
+_LONGEST_ENTRY = 200
 _PLACE = re.compile(r"[一-鿿]{1,5}(?:新区|区|县|市|园|镇|街道|开发区)")
 _PLACE_SLOGAN = re.compile(r"[一-鿿]{1,6}(?:新区|区|县|市|园)[：:]\s*\S.{3,}")
 _MARKDOWN = re.compile(r"(#{1,6})\s+(?=\S)")
 _DECORATION = re.compile(r"[■◆▲●»›➢►]+\s*|\*\*")
+_LEADERS = re.compile(r"(?:[.·⋯]{3,}|…+)\s*(?:[-–—]\s*)?\d{1,4}\s*[-–—]?$")
+_LETTER = re.compile(r"[^\W\d_]")
 _SPECIAL = re.compile(r"前\s*言|引\s*言|序\s*言|导\s*言|目\s*录|附\s*录.{0,20}|附件.{0,20}|结\s*语|后\s*记|编制说明")
 
 RANK_BULLET = 25
@@ -51,6 +54,8 @@ class Heading:
 def heading_of(line: Line) -> Heading | None:
     """What the line is as a heading by its own look, or None. Labels without a mark: `is_label`."""
     text = line.text
+    if line.literal or line.in_table or _LEADERS.search(text, max(0, len(text) - 24)):
+        return None
     markdown = _MARKDOWN.match(text)
     if markdown:
         name = plain_name(text[markdown.end() :].rstrip("# "))
@@ -92,7 +97,9 @@ def is_label(lines: list[Line]) -> bool:
     """A block without number or full stop, so short that it can only be a label or a caption."""
     if not _balanced("".join(x.text for x in lines)):
         return False
-    if any(x.is_row or x.is_note or x.is_bullet or x.marker or x.is_finished for x in lines):
+    if any(x.literal or x.is_row or x.is_note or x.is_bullet or x.marker or x.is_finished for x in lines):
+        return False
+    if _LEADERS.search(lines[-1].text) or not all(_LETTER.search(x.text) for x in lines):
         return False
     if any(mark in x.text for x in lines for mark in "。；！？") or lines[-1].text[-1] in "，,、":
         return False
@@ -108,6 +115,8 @@ def _balanced(text: str) -> bool:
 
 def is_contents_line(line: Line) -> bool:
     """An entry of a contents page: a text, then a tab, dots or wide gap, then a page number."""
+    if len(line.text) > _LONGEST_ENTRY:
+        return False
     return re.fullmatch(r".*\S(?:\t+|\s*[.·…⋯]{2,}\s*|\s{3,})[-–—]?\d{1,4}[-–—]?", line.text) is not None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from corpus.emphasis import bold_spans
@@ -30,7 +30,7 @@ class Part:
     lead: str | None
 
 
-def split_at_leads(text: str, plain: bool, cuts: Sequence[int] = ()) -> list[Part]:
+def split_at_leads(text: str, plain: bool, cuts: Collection[int] = ()) -> list[Part]:
     """Cut a paragraph before each of its leads; the parts tile the text.
 
     A lead is bold words that open a sentence (after `一是`, too), a field name before a colon at the very
@@ -50,7 +50,7 @@ def split_at_leads(text: str, plain: bool, cuts: Sequence[int] = ()) -> list[Par
     return [Part(start, end, leads.get(start)) for start, end in zip(starts, ends, strict=True)]
 
 
-def _bold_leads(text: str, cuts: Sequence[int]) -> list[tuple[int, str | None]]:
+def _bold_leads(text: str, cuts: Collection[int]) -> list[tuple[int, str | None]]:
     sentence_starts = {start for start, _ in sentence_spans(text)} | {0}
     leads: list[tuple[int, str | None]] = []
     for start, end in bold_spans(text):

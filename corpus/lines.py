@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corpus.types import Span
 
@@ -17,7 +17,8 @@ _BARE_LEAD = re.compile(r"\*\*[^*。！？]{2,40}(?:\*\*[。：:]|[。：:]\*\*)
 _NOTE = re.compile(r"[¹²³⁴⁵⁶⁷⁸⁹⁰]+\s*\S|\[\^[^\]]+\]:")
 _BULLET = re.compile(r"[-*+•·●○▪][ \t　]+\S")
 _NUMBERED = re.compile(r"(\d{1,3}[.．、](?!\d)|[(（]\d{1,2}[)）]|[①-⑳])\s*\S")
-_PIPE_RULE = re.compile(r"\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?")
+_PIPE_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
+_FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Line:
     text: str
     gap: int
     """Blank lines directly before it."""
+    literal: bool = False
+    """It stands in fenced code: nothing in it is a mark."""
+    in_table: bool = False
+    """It stands in a Markdown table without outer pipes."""
 
     @property
     def span(self) -> Span:
@@ -37,27 +42,30 @@ class Line:
     @property
     def is_note(self) -> bool:
         """A footnote: a superscript number that opens the line, or Markdown's `[^1]:`."""
-        return _NOTE.match(self.text) is not None
+        return not self.literal and _NOTE.match(self.text) is not None
 
     @property
     def is_row(self) -> bool:
         """A table row: tab-separated cells, or Markdown's pipes."""
-        return "\t" in self.text or (self.text.startswith("|") and self.text.count("|") > 1)
+        if self.literal:
+            return False
+        return self.in_table or "\t" in self.text or (self.text.startswith("|") and self.text.count("|") > 1)
 
     @property
     def is_rule(self) -> bool:
-        """Markdown's line between a table's head and its body."""
-        return "-" in self.text and _PIPE_RULE.fullmatch(self.text) is not None
+        """Markdown's line between a table's head and its body, or between two parts of a text."""
+        dashes = not self.literal and ("--" in self.text or "|" in self.text)
+        return dashes and _PIPE_RULE.fullmatch(self.text) is not None
 
     @property
     def is_bullet(self) -> bool:
-        return _BULLET.match(self.text) is not None
+        return not self.literal and _BULLET.match(self.text) is not None
 
     @property
     def marker(self) -> str | None:
         """The number that opens an item, digits folded to `1`, so that items of one list agree."""
         match = _NUMBERED.match(self.text)
-        if match is None:
+        if match is None or self.literal:
             return None
         return re.sub(r"\d+|[①-⑳]", "1", match.group(1))
 
@@ -85,7 +93,40 @@ def read_lines(text: str) -> list[Line]:
         start = match.start() + len(raw) - len(raw.lstrip())
         lines.append(Line(start, start + len(stripped), stripped, gap))
         gap = 0
-    return lines
+    return _mark_tables(_mark_code(lines))
+
+
+def _mark_code(lines: list[Line]) -> list[Line]:
+    """Lines from a fence of ``` or ~~~ to the one that closes it. A fence that nothing closes is text."""
+    marked = list(lines)
+    fence, first = "", 0
+    for i, line in enumerate(lines):
+        match = _FENCE.fullmatch(line.text)
+        if match is None:
+            continue
+        if not fence:
+            fence, first = match.group(1) or match.group(2), i
+        elif line.text.startswith(fence) and not line.text.strip(fence[0]):
+            marked[first : i + 1] = [replace(x, literal=True) for x in lines[first : i + 1]]
+            fence = ""
+    return marked
+
+
+def _mark_tables(lines: list[Line]) -> list[Line]:
+    """Rows without outer pipes, known by the rule below the first of them."""
+    marked = list(lines)
+    inside = False
+    for i, line in enumerate(lines[1:], start=1):
+        piped = line.gap == 0 and "|" in line.text and not line.literal
+        if piped and line.is_rule:
+            head = lines[i - 1]
+            inside = "|" in head.text and not head.literal
+            marked[i - 1] = replace(head, in_table=inside and not head.is_rule)
+        elif inside and piped:
+            marked[i] = replace(line, in_table=True)
+        else:
+            inside = False
+    return marked
 
 
 def wrap_width(lines: list[Line]) -> int | None:

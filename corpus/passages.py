@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -17,6 +18,9 @@ from corpus.types import Document, Kind, Passage, Section, Span, join_spans, sli
 
 SHORTEST = 80
 LONGEST = 400
+# Opening words that end as the first lead ends (眼科视光领域, then 生物制造领域) are a lead that lost its bold.
+_TOPIC = re.compile(r"[^\s\d，。；：、*]{3,12}(?=，)")
+_KIN = 2
 
 
 @dataclass(slots=True)
@@ -63,12 +67,20 @@ def _passage(document: Document, structure: Structure, draft: _Draft, starts: li
 
 def _split_element(text: str, element: Element, section: Section) -> list[_Draft]:
     joined = join_spans(text, element.spans)
+    ends = list(accumulate(end - start for start, end in element.spans))
     drafts = []
     for part in _parts(joined, element, section):
         for s, e in _chunks(joined[part.start : part.end], by_line=element.kind == "table"):
-            spans = slice_spans(element.spans, part.start + s, part.start + e)
+            spans = _slice(element.spans, ends, part.start + s, part.start + e)
             drafts.append(_Draft(element.kind, element.section, spans, part.lead, element.columns))
     return drafts
+
+
+def _slice(spans: list[Span], ends: list[int], start: int, end: int) -> tuple[Span, ...]:
+    """`slice_spans`, looking only at the spans concerned; `ends` are theirs in the joined text."""
+    first, last = bisect_right(ends, start), bisect_left(ends, end)
+    before = ends[first - 1] if first else 0
+    return slice_spans(spans[first : last + 1], start - before, end - before)
 
 
 def _parts(joined: str, element: Element, section: Section) -> list[Part]:
@@ -77,14 +89,19 @@ def _parts(joined: str, element: Element, section: Section) -> list[Part]:
     # A heading that is a slogan has said what a plain first sentence would say as a lead.
     plain = element.kind == "text" and bool(section.path) and not is_slogan(section.path[-1])
     parts = split_at_leads(joined, plain, cuts=_cuts(element.spans))
-    if len(parts) > 1 and parts[0].lead is None and parts[0].end < SHORTEST and parts[1].end <= LONGEST:
+    if len(parts) == 1 or parts[0].lead is not None:
+        return parts
+    if parts[0].end < SHORTEST and parts[1].end <= LONGEST:
+        topic = _TOPIC.match(joined)
+        if topic and parts[1].lead and topic.group()[-_KIN:] == parts[1].lead[-_KIN:]:
+            return [Part(0, parts[0].end, topic.group()), *parts[1:]]
         return [Part(0, parts[1].end, parts[1].lead), *parts[2:]]
     return parts
 
 
-def _cuts(spans: list[Span]) -> list[int]:
+def _cuts(spans: list[Span]) -> frozenset[int]:
     """Offsets in the joined text at which one span ends and the next begins."""
-    return list(accumulate(end - start for start, end in spans))[:-1]
+    return frozenset(list(accumulate(end - start for start, end in spans))[:-1])
 
 
 def _chunks(text: str, by_line: bool) -> list[Span]:

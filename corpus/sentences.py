@@ -7,7 +7,11 @@ import re
 from corpus.emphasis import bold_spans
 from corpus.types import Span
 
-_END = re.compile(r"[。！？!?]+|(?<=[A-Za-z)\]])\.(?=\s+[A-Z“\"])|…{2}(?=[^，、。；！？]|$)|\n+")
+# One line break between two Latin words is a blank, unless an item's number follows.
+_BREAK = r"\n{2,}|\n(?!(?<=[A-Za-z0-9]\n)(?!(?:\d{1,3}|[A-Za-z])[.．、)])[A-Za-z0-9]|(?<=,\n)[a-z])"
+_END = re.compile(r"[。！？!?]+|(?<=[A-Za-z)\]])\.(?=\s+[A-Z“\"])|…{2}(?=[^，、。；！？]|$)|" + _BREAK)
+_ABBREVIATION = re.compile(r"(?<![A-Za-z.])(?:Mr|Mrs|Ms|Dr|Prof|No|Nos|Fig|vs|cf|e\.g|i\.e)\.")
+_LONGEST_ABBREVIATION = 5
 _CLOSERS = "”’」』）)】》〉\"'¹²³⁴⁵⁶⁷⁸⁹⁰"
 _CLAUSE_END = "；;，,、"
 
@@ -24,7 +28,7 @@ def sentence_spans(text: str) -> list[Span]:
     spans: list[Span] = []
     start = 0
     for match in _END.finditer(text):
-        if match.start() < start:
+        if match.start() < start or _abbreviates(text, match):
             continue
         end = match.end()
         while end < len(text):
@@ -45,12 +49,36 @@ def clause_spans(text: str, limit: int) -> list[Span]:
     spans: list[Span] = []
     start = 0
     while len(text) - start > limit:
-        cut = max(text.rfind(mark, start, start + limit) for mark in _CLAUSE_END) + 1
+        cut = max(_last_mark(text, mark, start, start + limit) for mark in _CLAUSE_END) + 1
         end = cut if cut > start else start + limit
+        # Not even a cut by force may go through a number at its comma.
+        end -= end - 1 > start and _in_number(text, end - 1)
         spans.append((start, end))
         start = end
     spans.append((start, len(text)))
     return spans
+
+
+def _abbreviates(text: str, match: re.Match[str]) -> bool:
+    """Whether the full stop of an abbreviation stands here, or right before this line break."""
+    if match.group() not in (".", "\n"):
+        return False
+    stop = match.end() if match.group() == "." else match.start()
+    found = _ABBREVIATION.search(text, max(0, stop - _LONGEST_ABBREVIATION), stop)
+    return found is not None and found.end() == stop
+
+
+def _last_mark(text: str, mark: str, start: int, end: int) -> int:
+    """Offset of the last `mark` that ends a clause, or -1."""
+    found = text.rfind(mark, start, end)
+    while found >= 0 and _in_number(text, found):
+        found = text.rfind(mark, start, found)
+    return found
+
+
+def _in_number(text: str, i: int) -> bool:
+    """Whether a comma stands between two digits."""
+    return text[i] in "，," and text[i - 1 : i].isdigit() and text[i + 1 : i + 2].isdigit()
 
 
 def _append_stripped(spans: list[Span], text: str, start: int, end: int) -> None:

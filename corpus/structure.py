@@ -6,18 +6,20 @@ Every character of the text but white space ends up in exactly one element or in
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 
 from corpus.headings import RANK_BULLET, Heading
-from corpus.joins import cuts_paragraph, ends_finished, extend, is_caption, join, join_lines, opens_body
+from corpus.joins import Outlook, extend, join, join_lines
 from corpus.lines import Line, read_lines
-from corpus.notes import note_anchor, note_term
+from corpus.notes import NoteMarks
 from corpus.tokens import Token, TokenKind, is_markdown, printed_line, tokenise
 from corpus.types import Document, Kind, Section, Span, join_spans
 
 _TABLE_CAPTION = re.compile(r"(?:表|附表)\s*[\d一二三四五六七八九十]")
 # An unpunctuated item shorter than this is complete; a longer one may have been cut by a page break.
 _CUT_ITEM = 25
+_TAIL = 2 * _CUT_ITEM
 
 
 @dataclass(slots=True)
@@ -85,11 +87,19 @@ class _Builder:
     sections: list[Section] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    ahead: Outlook = field(init=False)
+    marks: NoteMarks = field(init=False)
+    given: set[int] = field(default_factory=set)
+    """Sections whose heading is the manifest's."""
     stack: list[_Open] = field(default_factory=list)
+    last: int | None = None
+    """Index of the last element that is no footnote."""
     place_rank: int | None = None
     """Rank of the last heading that is a place's name, while only such have come since."""
 
     def build(self) -> None:
+        self.ahead = Outlook(self.tokens)
+        self.marks = NoteMarks(self.text)
         self.sections.append(Section((), (), None, None, 0, len(self.text)))
         for i, token in enumerate(self.tokens):
             match token.kind:
@@ -109,6 +119,7 @@ class _Builder:
                     self._take_text(i, token)
         self._attach_notes()
         self._close_sections()
+        self._demote_empty()
 
     # -- headings ---------------------------------------------------------------------------------
 
@@ -122,6 +133,7 @@ class _Builder:
         above = self.sections[self._section]
         span: Span | None = (token.start, token.end)
         if given:
+            self.given.add(len(self.sections))
             span = printed_line(self.lines, given).span if given.printed else None
         else:
             self._leave_out(token, "heading")
@@ -148,11 +160,11 @@ class _Builder:
         n = i + 1 if i + 1 < len(self.tokens) else None
         if _TABLE_CAPTION.match(token.name) and n and self.tokens[n].kind is TokenKind.ROW:
             self._open_table(token, token.name, ())
-        elif self._last_cut() and cuts_paragraph(self.tokens, i):
+        elif self._last_cut() and self.ahead.cuts_paragraph(i):
             self._leave_out(token, "caption")
-        elif opens_body(self.tokens, i):
+        elif self.ahead.opens_body(i):
             self._open_section(replace(token, heading=Heading(token.name, RANK_BULLET, label=True)))
-        elif self.elements and is_caption(self.tokens, i):
+        elif self.elements and self.ahead.is_caption(i):
             self._leave_out(token, "caption")
         else:
             self._add_text(token)
@@ -161,7 +173,7 @@ class _Builder:
 
     def _take_text(self, i: int, token: Token) -> None:
         last = self._last_cut()
-        if last and ends_finished(self.tokens, i):
+        if last and self.ahead.ends_finished(i):
             last.spans = join(self.text, last.spans, join_lines(self.text, token))
             last.finished = token.lines[-1].is_finished
         else:
@@ -170,12 +182,14 @@ class _Builder:
     def _add_text(self, token: Token) -> None:
         """A paragraph; lines that stand apart in one block are the items of an unmarked list."""
         self._has_body()
-        if len(token.lines) == 1 or self.markdown or token.wrapped:
+        if token.lines[0].literal:
+            self._append(Element("text", self._section, [(token.start, token.end)]))
+        elif len(token.lines) == 1 or self.markdown or token.wrapped:
             spans = join_lines(self.text, token)
             finished = token.lines[-1].is_finished
-            self.elements.append(Element("text", self._section, spans, finished=finished))
+            self._append(Element("text", self._section, spans, finished=finished))
         else:
-            self.elements.append(Element("list", self._section, [(token.start, token.end)]))
+            self._append(Element("list", self._section, [(token.start, token.end)]))
 
     def _take_item(self, token: Token) -> None:
         self._has_body()
@@ -187,13 +201,13 @@ class _Builder:
             last.spans = extend(self.text, last.spans, spans)
             last.kind, last.marker, last.finished = "list", marker, finished
         else:
-            self.elements.append(Element("list", self._section, spans, finished=finished, marker=marker))
+            self._append(Element("list", self._section, spans, finished=finished, marker=marker))
 
     def _take_row(self, token: Token) -> None:
         self._has_body()
         cells = split_row(token.lines[0].text)
         last = self._last_body()
-        if last and last.kind == "table" and (not last.columns or len(last.columns) == len(cells)):
+        if last and last.kind == "table" and (token.gap == 0 or not last.columns or len(last.columns) == len(cells)):
             last.columns = last.columns or cells
             last.spans = extend(self.text, last.spans, [(token.start, token.end)])
         else:
@@ -204,17 +218,17 @@ class _Builder:
         last = self._last_body()
         spans = [(token.start, token.end)]
         if last and self._introduces(last):
-            self.elements.remove(last)
+            del self.elements[self.last or 0]
             spans = extend(self.text, last.spans, spans)
-        self.elements.append(Element("table", self._section, spans, lead=lead, columns=columns))
+        self._append(Element("table", self._section, spans, lead=lead, columns=columns))
 
     def _introduces(self, last: Element) -> bool:
-        return last.kind == "text" and self._text_of(last).endswith(("：", ":"))
+        return last.kind == "text" and self._tail(last).endswith(("：", ":"))
 
     def _take_note(self, token: Token) -> None:
         spans = join_lines(self.text, token)
         span = (spans[0][0], spans[-1][1])
-        self.elements.append(Element("footnote", self._section, spans, lead=note_term(self.text, span)))
+        self.elements.append(Element("footnote", self._section, spans, lead=self.marks.term(span)))
 
     # -- helpers ----------------------------------------------------------------------------------
 
@@ -229,34 +243,47 @@ class _Builder:
     def _leave_out(self, token: Token, reason: str) -> None:
         self.left_out += [LeftOut(line.span, reason) for line in token.lines]
 
-    def _text_of(self, element: Element) -> str:
-        return join_spans(self.text, element.spans)
+    def _append(self, element: Element) -> None:
+        self.last = len(self.elements)
+        self.elements.append(element)
+
+    def _tail(self, element: Element) -> str:
+        """The last characters of an element: as many as one asks about."""
+        spans: list[Span] = []
+        length = 0
+        for start, end in reversed(element.spans):
+            spans.insert(0, (max(start, end - _TAIL), end))
+            length += end - start
+            if length >= _TAIL:
+                break
+        return join_spans(self.text, spans)
 
     def _last_body(self) -> Element | None:
         """The last element of the open section, footnotes passed over."""
-        for element in reversed(self.elements):
-            if element.kind != "footnote":
-                return element if element.section == self._section else None
-        return None
+        if self.last is None:
+            return None
+        element = self.elements[self.last]
+        return element if element.section == self._section else None
 
     def _last_cut(self) -> Element | None:
         """The last element, if a page break may have cut its last sentence. Markdown has no pages."""
         last = self._last_body()
         if self.markdown or last is None or last.finished or last.kind not in ("text", "list"):
             return None
-        if last.kind == "list" and len(self._text_of(last).splitlines()[-1]) < _CUT_ITEM:
+        if last.kind == "list" and len(self._tail(last).splitlines()[-1]) < _CUT_ITEM:
             return None
         return last
 
     def _attach_notes(self) -> None:
         """A footnote stands in the section of the term that it explains."""
-        notes = [x for x in self.elements if x.kind == "footnote"]
-        for note in notes:
-            anchor = note_anchor(self.text, note.spans[0][0])
-            if anchor is not None:
-                owners = (x for x in self.elements if any(s <= anchor < e for s, e in x.spans))
-                owner = next(owners, note)
-                note.section = owner.section
+        owned = sorted((start, end, n) for n, x in enumerate(self.elements) for start, end in x.spans)
+        starts = [start for start, _, _ in owned]
+        for note in self.elements:
+            anchor = self.marks.anchor(note.spans[0][0]) if note.kind == "footnote" else None
+            if anchor is not None and starts[0] <= anchor:
+                _, end, n = owned[bisect_right(starts, anchor) - 1]
+                if anchor < end:
+                    note.section = self.elements[n].section
 
     def _close_sections(self) -> None:
         """A section ends where the next one of its own or a higher level starts."""
@@ -268,8 +295,32 @@ class _Builder:
             open_sections.append(n)
         self.sections = [replace(x, end=ends[n]) for n, x in enumerate(self.sections)]
 
+    def _demote_empty(self) -> None:
+        """A heading with nothing under it is text of the section above: only bodies are passages."""
+        headings = {x.span for x in self.left_out if x.reason == "heading"}
+        used = {x.section for x in self.elements} | {x.parent for x in self.sections} | self.given
+        empty = {n: x.heading for n, x in enumerate(self.sections) if n not in used and x.heading in headings}
+        if not empty:
+            return
+        demoted = set(empty.values())
+        for n, span in empty.items():
+            if span is not None:
+                self.elements.append(Element("text", self.sections[n].parent or 0, [span]))
+        self.elements.sort(key=lambda x: x.spans[0][0])
+        self.left_out = [x for x in self.left_out if x.reason != "heading" or x.span not in demoted]
+        kept = [n for n in range(len(self.sections)) if n not in empty]
+        number = {old: new for new, old in enumerate(kept)}
+        for element in self.elements:
+            element.section = number[element.section]
+        sections = (self.sections[n] for n in kept)
+        self.sections = [replace(x, parent=None if x.parent is None else number[x.parent]) for x in sections]
+
 
 def split_row(text: str) -> tuple[str, ...]:
     """The cells of a table row, tab-separated or between Markdown's pipes."""
-    cells = text.strip("|").split("|") if text.startswith("|") else text.split("\t")
-    return tuple(cell.strip() for cell in cells)
+    if "\t" in text and not text.startswith("|"):
+        return tuple(cell.strip() for cell in text.split("\t"))
+    cells = re.split(r"(?<!\\)\|", text.removeprefix("|"))
+    if len(cells) > 1 and not cells[-1].strip():
+        cells.pop()
+    return tuple(cell.strip().replace("\\|", "|") for cell in cells)

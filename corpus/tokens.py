@@ -25,6 +25,7 @@ from corpus.lines import Line, wrap_width
 from corpus.types import Document, EditorialHeading
 
 _PAGE_NUMBER = re.compile(r"第\s*\d+\s*页(?:\s*[/，,]?\s*共\s*\d+\s*页)?|[-–—]\s*\d{1,4}\s*[-–—]|\d{1,4}")
+_SHORTEST_WRAPPED = 20
 _CONTENTS = re.compile(r"目\s*录|contents", re.IGNORECASE)
 
 
@@ -83,6 +84,7 @@ def tokenise(document: Document, lines: list[Line], markdown: bool) -> list[Toke
     editorial = _place_editorial(document, lines)
     left_out |= {printed_line(lines, x).start: "heading" for x in document.editorial_headings if x.printed}
     wrapped = wrap_width(lines) is not None
+    stops = left_out.keys() | editorial.keys()
 
     tokens: list[Token] = []
     i = 0
@@ -100,7 +102,7 @@ def tokenise(document: Document, lines: list[Line], markdown: bool) -> list[Toke
             tokens.append(Token(TokenKind.HEADING, (line,), heading))
             i += 1
             continue
-        block = _block(lines, i, left_out.keys() | editorial.keys(), markdown or wrapped)
+        block = _block(lines, i, stops, markdown or wrapped)
         tokens.append(_body_token(block, markdown, wrapped))
         i += len(block)
     return tokens
@@ -108,23 +110,28 @@ def tokenise(document: Document, lines: list[Line], markdown: bool) -> list[Toke
 
 def is_markdown(document: Document, lines: list[Line]) -> bool:
     """Markdown by media type, or a text whose headings are Markdown's."""
-    return document.media_type == "text/markdown" or sum(x.text.startswith("#") for x in lines) >= 3
+    return document.media_type == "text/markdown" or sum(x.text.startswith("#") and not x.literal for x in lines) >= 3
 
 
 def _block(lines: list[Line], first: int, stops: Set[int], wrapped: bool) -> list[Line]:
     """The lines from `first` on that make up one body token."""
     head = lines[first]
     block = [head]
-    if head.is_row:
+    if head.is_row or head.is_rule:
         return block
     item = head.is_bullet or head.marker is not None
-    for line in lines[first + 1 :]:
-        if line.gap or line.start in stops or line.is_row or line.is_note or line.is_bullet or line.marker:
+    for i in range(first + 1, len(lines)):
+        line = lines[i]
+        if line.gap or line.start in stops or line.literal != head.literal or _opens_block(line):
             break
         if _stands_alone(line, block[-1]) or ((item or head.is_note) and not wrapped and block[-1].is_finished):
             break
         block.append(line)
     return block
+
+
+def _opens_block(line: Line) -> bool:
+    return line.is_row or line.is_rule or line.is_note or line.is_bullet or line.marker is not None
 
 
 def _stands_alone(line: Line, above: Line) -> bool:
@@ -145,7 +152,20 @@ def _body_token(block: list[Line], markdown: bool, wrapped: bool) -> Token:
         return Token(TokenKind.ITEM, tuple(block))
     if not markdown and is_label(block):
         return Token(TokenKind.LABEL, tuple(block))
-    return Token(TokenKind.TEXT, tuple(block), wrapped=wrapped)
+    return Token(TokenKind.TEXT, tuple(block), wrapped=wrapped or _is_wrapped(block))
+
+
+def _is_wrapped(block: list[Line]) -> bool:
+    """Lines as long as each other, of which only the last ends as a sentence: one paragraph."""
+    lengths = [len(x.text) for x in block[:-1]]
+    return (
+        len(block) >= 2
+        and min(lengths) >= _SHORTEST_WRAPPED
+        and max(lengths) - min(lengths) <= 2
+        and len(block[-1].text) <= max(lengths) + 2
+        and block[-1].is_finished
+        and not any(x.is_finished or x.literal for x in block[:-1])
+    )
 
 
 def _is_item(lines: list[Line], i: int, heading: Heading, tokens: list[Token]) -> bool:
@@ -153,10 +173,32 @@ def _is_item(lines: list[Line], i: int, heading: Heading, tokens: list[Token]) -
     if not is_item_rank(heading.rank):
         return False
     marker = lines[i].marker
-    if i + 1 < len(lines) and lines[i + 1].marker == marker:
+    n = _behind_item(lines, i)
+    behind = lines[n] if n < len(lines) else None
+    if behind and behind.marker == marker and (n == i + 1 or behind.gap == 0):
         return True
     last = tokens[-1] if tokens else None
-    return bool(last and last.kind is TokenKind.ITEM and last.lines[0].marker == marker and lines[i].gap == 0)
+    if last is None:
+        return False
+    bodiless = behind is None or behind.marker == marker or heading_of(behind) is not None
+    if last.kind is TokenKind.TEXT and last.lines[-1].text.endswith(("：", ":")):
+        return bodiless or n > i + 1
+    return last.kind is TokenKind.ITEM and last.lines[0].marker == marker and (lines[i].gap == 0 or bodiless)
+
+
+def _behind_item(lines: list[Line], i: int) -> int:
+    """Index of the line behind line `i` and the lines that continue it: none is longer, as when wrapped."""
+    n = i + 1
+    while (
+        n < len(lines)
+        and lines[n].gap == 0
+        and len(lines[n].text) <= len(lines[i].text) + 2
+        and not lines[n - 1].is_finished
+        and not _opens_block(lines[n])
+        and heading_of(lines[n]) is None
+    ):
+        n += 1
+    return n
 
 
 def _title_lines(lines: list[Line], title: str) -> dict[int, str]:
@@ -180,20 +222,45 @@ def _contents_lines(lines: list[Line]) -> dict[int, str]:
     for i, line in enumerate(lines):
         if _CONTENTS.fullmatch(line.text.strip("# ")) and any(is_contents_line(x) for x in lines[i + 1 : i + 3]):
             inside = True
-        elif inside and not is_contents_line(line):
-            inside = False
+        elif inside:
+            inside = _is_entry(lines, i)
         if inside:
             found[line.start] = "contents"
     return found
 
 
+def _is_entry(lines: list[Line], i: int) -> bool:
+    """Whether line `i` is an entry of the contents page, the first half of one, or a page number among them."""
+    if is_contents_line(lines[i]):
+        return True
+    behind = lines[i + 1 : i + 3]
+    if _PAGE_NUMBER.fullmatch(lines[i].text):
+        return any(is_contents_line(x) for x in behind)
+    for n, line in enumerate(behind):
+        if line.gap or lines[i + n].is_finished:
+            return False
+        if is_contents_line(line):
+            return True
+    return False
+
+
 def _page_lines(lines: list[Line]) -> dict[int, str]:
     """Page numbers on a line of their own; bare ones only where they count upwards."""
-    alone = [x for x in lines if _PAGE_NUMBER.fullmatch(x.text)]
-    bare = [x for x in alone if x.text.isdigit()]
-    values = [int(x.text) for x in bare]
-    counting = len(bare) >= 3 and all(0 < b - a <= 2 for a, b in itertools.pairwise(values))
+    alone: list[Line] = []
+    bare: list[tuple[int, int]] = []
+    for i, line in enumerate(lines):
+        if line.literal or not _PAGE_NUMBER.fullmatch(line.text) or _is_year(line):
+            continue
+        if line.text.isdigit():
+            bare.append((i - len(alone), int(line.text)))
+        alone.append(line)
+    # Text stands between two page numbers; numbers in a row are data.
+    counting = len(bare) >= 3 and all(m < n and 0 < b - a <= 2 for (m, a), (n, b) in itertools.pairwise(bare))
     return {x.start: "page number" for x in alone if counting or not x.text.isdigit()}
+
+
+def _is_year(line: Line) -> bool:
+    return line.text.isdigit() and 1900 <= int(line.text) <= 2100
 
 
 def _place_editorial(document: Document, lines: list[Line]) -> dict[int, EditorialHeading]:

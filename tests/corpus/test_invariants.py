@@ -45,7 +45,8 @@ WORDS = (
 LINES = (
     "# 6.1", "## 标题", "一、发展基础", "（一）改革", "1. 甲", "（1）乙", "■ 丙", "浦东新区", "杨浦区：新城", "前 言", "目 录",
     "一、发展基础\t1", "¹ 先租后股：一种做法。", "序号\t指标\t值", "1\t成交额\t7%", "| 甲 | 乙 |", "|---|---|", "- 条目", "- 12 -",
-    "第 3 页", "7", "**重点。**接着说。", "功能定位：建成。", "图 1 示意图", "表 1 指标", "\t", "　　", "\f",
+    "第 3 页", "7", "**重点。**接着说。", "功能定位：建成。", "图 1 示意图", "表 1 指标", "\t",
+    "---", "|-|-|", "- | -", "--------", "甲 | 乙", "```", "~~~", "2021", "一、发展……3", "本章如下：", "Mr. Li paid 1,234", "续在下一行", "　　", "\f",
 )  # fmt: skip
 
 sentence = st.lists(st.sampled_from(WORDS), max_size=12).map("".join)
@@ -61,6 +62,8 @@ def check(document: Document) -> None:
     owned: Counter[int] = Counter()
     for element in structure.left_out:
         owned.update(range(*element.span))
+        if element.reason == "table rule":
+            assert not document.text[slice(*element.span)].strip("-|: \t\u3000\u00a0")
     for passage in passages:
         assert passage.text == join_spans(document.text, passage.spans)
         assert passage.text.strip() == passage.text

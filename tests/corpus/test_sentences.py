@@ -22,6 +22,15 @@ from corpus.sentences import clause_spans, sentence_spans
         ("真的？！是。", ["真的？！", "是。"]),
         ("1. 甲\n2. 乙", ["1. 甲", "2. 乙"]),
         ("形成“宝山模式”¹。后", ["形成“宝山模式”¹。", "后"]),
+        ("one line\nand the next. Done", ["one line\nand the next.", "Done"]),
+        ("we went on,\nand on", ["we went on,\nand on"]),
+        ("in Zhangjiang\nScience City", ["in Zhangjiang\nScience City"]),
+        ("one\n\ntwo", ["one", "two"]),
+        ("1. one\n2. two\na) three", ["1. one", "2. two", "a) three"]),
+        ("甲区\nAI", ["甲区", "AI"]),
+        ("We met Mr. Smith and Dr. Li. They left.", ["We met Mr. Smith and Dr. Li.", "They left."]),
+        ("See e.g. Foo, i.e. Bar. See No. 5 too.", ["See e.g. Foo, i.e. Bar.", "See No. 5 too."]),
+        ("by Dr.\nLi. Done", ["by Dr.\nLi.", "Done"]),
         ("", []),
         ("  \n ", []),
     ],
@@ -35,6 +44,14 @@ def test_clauses_are_cut_within_the_limit():
     assert [text[s:e] for s, e in clause_spans(text, 6)] == ["一二三，", "四五六七，", "八九十"]
     assert [len(x) for x in ("甲" * 10,)]
     assert [e - s for s, e in clause_spans("甲" * 10, 4)] == [4, 4, 2]
+
+
+def test_no_clause_ends_within_a_number():
+    text = "一共有,1,234,567元"
+    assert [text[s:e] for s, e in clause_spans(text, 8)] == ["一共有,", "1,234,56", "7元"]
+    numbers = "1,234,567," * 20
+    cuts = [e for _, e in clause_spans(numbers, 12)][:-1]
+    assert not any(numbers[e - 1] == "," for e in cuts)
 
 
 @pytest.mark.parametrize(
