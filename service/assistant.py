@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from index.generations import GenerationStore
 from index.search import HybridRetriever
 from index.snapshot import Snapshot
 from index.storage import IndexProblem
-from index.types import MODES, NO_FILTERS, DocumentInfo, Encoder, Filters, Hit, Mode
+from index.types import NO_FILTERS, DocumentInfo, Encoder, Filters, Hit
+from service.checks import check_filters, checked_mode, checked_query, checked_top_k
 from service.errors import KewenError, echo, user_errors
 from service.settings import Settings
 
@@ -71,13 +71,13 @@ class Assistant:
             KewenError: `empty_query`, `query_too_long`, `invalid_request`, `unknown_mode`, `unknown_year`,
                 `unknown_document`, or what opening the index raises.
         """
-        query = self._checked_query(query)
-        top_k = self._checked_top_k(self.settings.top_k if top_k is None else top_k)
-        checked_mode = _checked_mode(mode)
+        query = checked_query(query, self.settings.max_question)
+        top_k = checked_top_k(self.settings.top_k if top_k is None else top_k, self.settings.max_top_k)
+        arm = checked_mode(mode)
         retriever = self.retriever()
-        _check_filters(retriever.snapshot, filters)
+        check_filters(retriever.snapshot, filters)
         started = time.perf_counter()
-        hits = retriever.search(query, top_k, checked_mode, filters)
+        hits = retriever.search(query, top_k, arm, filters)
         took = round((time.perf_counter() - started) * 1000, 2)
         return SearchResult(query, retriever.snapshot.name, took, hits)
 
@@ -291,47 +291,3 @@ class Assistant:
                 self._notify(f"警告：报告 {document.id} 已不在清单中，但仍在索引里。{_REBUILD}")
             elif is_changed(listed[document.id], document.sha256):
                 self._notify(f"警告：报告 {document.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
-
-    # -- input ------------------------------------------------------------------------------------
-
-    def _checked_query(self, query: str) -> str:
-        limit = self.settings.max_question
-        if len(query) > limit:
-            raise KewenError("query_too_long", f"问题超过 {limit} 字（现为 {len(query)} 字）。请缩短后再问。")
-        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n" for c in query):
-            raise KewenError("invalid_request", "问题含有控制字符。请去掉后再问。")
-        if not query.strip():
-            raise KewenError("empty_query", "问题是空的。请写下要问的内容。")
-        return query.strip()
-
-    def _checked_top_k(self, top_k: int) -> int:
-        if not 1 <= top_k <= self.settings.max_top_k:
-            raise KewenError(
-                "invalid_request", f"top_k 应在 1 到 {self.settings.max_top_k} 之间（现为 {echo(top_k, 20)}）。"
-            )
-        return top_k
-
-
-def _checked_mode(mode: str) -> Mode:
-    for known in MODES:
-        if mode == known:
-            return known
-    raise KewenError("unknown_mode", f"没有 {echo(mode)} 这种检索方式。可用：{'、'.join(MODES)}。")
-
-
-def _check_filters(snapshot: Snapshot, filters: Filters) -> None:
-    """A filter that can match nothing is a mistake to be named, not an empty answer."""
-    documents = snapshot.documents
-    unknown = sorted((filters.document_ids or frozenset()) - documents.keys())
-    if unknown:
-        raise KewenError(
-            "unknown_document", f"没有编号为 {echo('、'.join(unknown))} 的报告。现有：{'、'.join(documents)}。"
-        )
-    series = {document.series for document in documents.values()}
-    strange = sorted((filters.series or frozenset()) - series)
-    if strange:
-        raise KewenError("invalid_request", f"没有系列 {echo('、'.join(strange))}。现有：{'、'.join(sorted(series))}。")
-    years = sorted({document.year for document in documents.values()})
-    if filters.years and not any(filters.years[0] <= year <= filters.years[1] for year in years):
-        wanted = "–".join(str(year) for year in dict.fromkeys(filters.years))
-        raise KewenError("unknown_year", f"没有 {echo(wanted, 40)} 年的报告。现有年份：{'、'.join(map(str, years))}。")

@@ -199,12 +199,12 @@ def test_docs_list_and_show(ready):
 def test_index_build_status_verify(kewen):
     code, out, _ = kewen("index", "build")
     assert code == OK
-    assert "已建成 gen-000001：新编码 251 段，沿用 0 段" in out
+    assert "已建成 gen-000001：新编码 252 段，沿用 0 段" in out
     report = json.loads(kewen("index", "build", "--json")[1])
-    assert (report["generation"], report["embedded"], report["reused"]) == ("gen-000002", 0, 251)
+    assert (report["generation"], report["embedded"], report["reused"]) == ("gen-000002", 0, 252)
     assert "现用：gen-000002" in kewen("index", "status")[1]
     assert json.loads(kewen("index", "status", "--json")[1])["generations"] == ["gen-000001", "gen-000002"]
-    assert "251 条出处逐字与原文一致" in kewen("index", "verify")[1]
+    assert "252 条出处逐字与原文一致" in kewen("index", "verify")[1]
 
 
 def test_index_verify_names_what_is_damaged(kewen, tmp_path):

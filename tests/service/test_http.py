@@ -78,7 +78,7 @@ def test_health_and_readiness(client):
         "status": "ready",
         "generation": "gen-000001",
         "documents": 5,
-        "passages": 251,
+        "passages": 252,
     }
 
 

@@ -1,0 +1,69 @@
+"""What is asked, checked before anything is searched: each fault has its code and says what would do."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from index.snapshot import Snapshot
+from index.types import MODES, Filters, Mode
+from service.errors import KewenError, echo
+
+
+def checked_query(query: str, longest: int) -> str:
+    """The question without white space about it.
+
+    Raises:
+        KewenError: `empty_query`, `query_too_long`, or `invalid_request` for control characters.
+    """
+    if len(query) > longest:
+        raise KewenError("query_too_long", f"问题超过 {longest} 字（现为 {len(query)} 字）。请缩短后再问。")
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n" for c in query):
+        raise KewenError("invalid_request", "问题含有控制字符。请去掉后再问。")
+    if not query.strip():
+        raise KewenError("empty_query", "问题是空的。请写下要问的内容。")
+    return query.strip()
+
+
+def checked_top_k(top_k: int, largest: int) -> int:
+    """How many hits.
+
+    Raises:
+        KewenError: `invalid_request`.
+    """
+    if not 1 <= top_k <= largest:
+        raise KewenError("invalid_request", f"top_k 应在 1 到 {largest} 之间（现为 {echo(top_k, 20)}）。")
+    return top_k
+
+
+def checked_mode(mode: str) -> Mode:
+    """One of `MODES`.
+
+    Raises:
+        KewenError: `unknown_mode`.
+    """
+    for known in MODES:
+        if mode == known:
+            return known
+    raise KewenError("unknown_mode", f"没有 {echo(mode)} 这种检索方式。可用：{'、'.join(MODES)}。")
+
+
+def check_filters(snapshot: Snapshot, filters: Filters) -> None:
+    """A filter that can match nothing is a mistake to be named, not an empty answer.
+
+    Raises:
+        KewenError: `unknown_document`, `unknown_year` or `invalid_request`.
+    """
+    documents = snapshot.documents
+    unknown = sorted((filters.document_ids or frozenset()) - documents.keys())
+    if unknown:
+        raise KewenError(
+            "unknown_document", f"没有编号为 {echo('、'.join(unknown))} 的报告。现有：{'、'.join(documents)}。"
+        )
+    series = {document.series for document in documents.values()}
+    strange = sorted((filters.series or frozenset()) - series)
+    if strange:
+        raise KewenError("invalid_request", f"没有系列 {echo('、'.join(strange))}。现有：{'、'.join(sorted(series))}。")
+    years = sorted({document.year for document in documents.values()})
+    if filters.years and not any(filters.years[0] <= year <= filters.years[1] for year in years):
+        wanted = "–".join(str(year) for year in dict.fromkeys(filters.years))
+        raise KewenError("unknown_year", f"没有 {echo(wanted, 40)} 年的报告。现有年份：{'、'.join(map(str, years))}。")
