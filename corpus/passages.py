@@ -8,12 +8,12 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 
+from corpus.elements import Element, Structure
 from corpus.headings import is_slogan
 from corpus.joins import extend
 from corpus.leads import Part, split_at_leads
 from corpus.lines import line_range, line_starts
 from corpus.sentences import clause_spans, sentence_spans
-from corpus.structure import Element, Structure
 from corpus.types import Document, Kind, Passage, Section, Span, join_spans, slice_spans
 
 SHORTEST = 80

@@ -6,53 +6,21 @@ Every character of the text but white space ends up in exactly one element or in
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 
+from corpus.elements import Element, LeftOut, Structure, split_row
 from corpus.headings import RANK_BULLET, Heading
 from corpus.joins import Outlook, extend, join, join_lines
 from corpus.lines import Line, read_lines
 from corpus.notes import NoteMarks
+from corpus.sections import attach_notes, close_sections, demote_empty
 from corpus.tokens import Token, TokenKind, is_markdown, printed_line, tokenise
-from corpus.types import Document, Kind, Section, Span, join_spans
+from corpus.types import Document, Section, Span, join_spans
 
 _TABLE_CAPTION = re.compile(r"(?:表|附表)\s*[\d一二三四五六七八九十]")
 # An unpunctuated item shorter than this is complete; a longer one may have been cut by a page break.
 _CUT_ITEM = 25
 _TAIL = 2 * _CUT_ITEM
-
-
-@dataclass(slots=True)
-class Element:
-    """A paragraph, list, table or footnote of section number `section`; the rest as in `Passage`.
-
-    `finished`: its last sentence is complete. `marker`: the kind of number or bullet of a list's items.
-    """
-
-    kind: Kind
-    section: int
-    spans: list[Span]
-    lead: str | None = None
-    columns: tuple[str, ...] = ()
-    finished: bool = True
-    marker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A span that is in no passage, and why: title, contents, heading, caption, page number, table rule."""
-
-    span: Span
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """`sections[0]` is the body directly under the title; elements are in reading order."""
-
-    sections: tuple[Section, ...]
-    elements: tuple[Element, ...]
-    left_out: tuple[LeftOut, ...]
 
 
 def parse(document: Document) -> Structure:
@@ -117,9 +85,11 @@ class _Builder:
                     self._take_item(token)
                 case TokenKind.TEXT:
                     self._take_text(i, token)
-        self._attach_notes()
-        self._close_sections()
-        self._demote_empty()
+        attach_notes(self.elements, self.marks)
+        self.sections = close_sections(self.sections, len(self.text))
+        self.sections, self.elements, self.left_out = demote_empty(
+            self.sections, self.elements, self.left_out, self.given
+        )
 
     # -- headings ---------------------------------------------------------------------------------
 
@@ -273,54 +243,3 @@ class _Builder:
         if last.kind == "list" and len(self._tail(last).splitlines()[-1]) < _CUT_ITEM:
             return None
         return last
-
-    def _attach_notes(self) -> None:
-        """A footnote stands in the section of the term that it explains."""
-        owned = sorted((start, end, n) for n, x in enumerate(self.elements) for start, end in x.spans)
-        starts = [start for start, _, _ in owned]
-        for note in self.elements:
-            anchor = self.marks.anchor(note.spans[0][0]) if note.kind == "footnote" else None
-            if anchor is not None and starts[0] <= anchor:
-                _, end, n = owned[bisect_right(starts, anchor) - 1]
-                if anchor < end:
-                    note.section = self.elements[n].section
-
-    def _close_sections(self) -> None:
-        """A section ends where the next one of its own or a higher level starts."""
-        open_sections: list[int] = []
-        ends = [len(self.text)] * len(self.sections)
-        for n, section in enumerate(self.sections[1:], start=1):
-            while open_sections and self.sections[open_sections[-1]].level >= section.level:
-                ends[open_sections.pop()] = section.start
-            open_sections.append(n)
-        self.sections = [replace(x, end=ends[n]) for n, x in enumerate(self.sections)]
-
-    def _demote_empty(self) -> None:
-        """A heading with nothing under it is text of the section above: only bodies are passages."""
-        headings = {x.span for x in self.left_out if x.reason == "heading"}
-        used = {x.section for x in self.elements} | {x.parent for x in self.sections} | self.given
-        empty = {n: x.heading for n, x in enumerate(self.sections) if n not in used and x.heading in headings}
-        if not empty:
-            return
-        demoted = set(empty.values())
-        for n, span in empty.items():
-            if span is not None:
-                self.elements.append(Element("text", self.sections[n].parent or 0, [span]))
-        self.elements.sort(key=lambda x: x.spans[0][0])
-        self.left_out = [x for x in self.left_out if x.reason != "heading" or x.span not in demoted]
-        kept = [n for n in range(len(self.sections)) if n not in empty]
-        number = {old: new for new, old in enumerate(kept)}
-        for element in self.elements:
-            element.section = number[element.section]
-        sections = (self.sections[n] for n in kept)
-        self.sections = [replace(x, parent=None if x.parent is None else number[x.parent]) for x in sections]
-
-
-def split_row(text: str) -> tuple[str, ...]:
-    """The cells of a table row, tab-separated or between Markdown's pipes."""
-    if "\t" in text and not text.startswith("|"):
-        return tuple(cell.strip() for cell in text.split("\t"))
-    cells = re.split(r"(?<!\\)\|", text.removeprefix("|"))
-    if len(cells) > 1 and not cells[-1].strip():
-        cells.pop()
-    return tuple(cell.strip().replace("\\|", "|") for cell in cells)

@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 
+from corpus.elements import Structure
 from corpus.library import Entry, Library, LibraryError
 from corpus.passages import split_passages
-from corpus.structure import Structure, parse
+from corpus.structure import parse
 from corpus.tokens import ManifestMismatch
 from corpus.types import Document
 from index.context import dense_text, lexical_text

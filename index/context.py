@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corpus.structure import split_row
+from corpus.elements import split_row
 from corpus.types import Passage
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from corpus.elements import Structure
 from corpus.library import Library, shipped_folder
 from corpus.passages import split_passages
-from corpus.structure import Structure, parse
+from corpus.structure import parse
 from corpus.types import Document, Passage
 from index.encoders import BundledEncoder
 from service.assistant import Assistant

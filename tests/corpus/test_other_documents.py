@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from corpus.elements import Structure
 from corpus.passages import split_passages
-from corpus.structure import Structure, parse
+from corpus.structure import parse
 from corpus.types import Document
 
 MARKDOWN = "text/markdown"
