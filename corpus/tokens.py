@@ -269,7 +269,7 @@ def _place_editorial(document: Document, lines: list[Line]) -> dict[int, Editori
     for given in document.editorial_headings:
         offset = document.text.find(given.before)
         if offset not in starts or document.text.find(given.before, offset + 1) != -1:
-            raise ManifestMismatch(f"{document.id}: {given.before!r} does not open exactly one line")
+            raise ManifestMismatch(f"{given.before!r} 应恰好是一行的开头")
         placed[offset] = given
     return placed
 
@@ -282,7 +282,7 @@ def printed_line(lines: list[Line], given: EditorialHeading) -> Line:
     """
     match = [x for x in lines if _fold(x.text.lstrip("# ")) == _fold(given.heading)]
     if len(match) != 1:
-        raise ManifestMismatch(f"heading {given.heading!r} is not exactly one line")
+        raise ManifestMismatch(f"标题 {given.heading!r} 应恰好独占一行")
     return match[0]
 
 

@@ -155,7 +155,9 @@ def _read(library: Library, entry: Entry) -> _Part:
     try:
         info, rows = document_part(document)
     except ManifestMismatch as error:
-        raise LibraryError("manifest_invalid", f"报告 {entry.id} 与清单中的标题说明不符：{error}", entry.id) from error
+        raise LibraryError(
+            "manifest_invalid", f"报告 {entry.id} 与清单中的标题说明不符：{error}。", entry.id
+        ) from error
     return _Part(info, document.text.encode("utf-8"), rows)
 
 

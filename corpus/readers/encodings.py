@@ -21,6 +21,8 @@ _MARKS = (
 _CANDIDATES = ("gb18030", "utf-16-le", "utf-16-be")
 _PLAUSIBLE = 0.85
 _SAMPLE = 200_000
+_JUDGED = 40
+_GRAMMAR = frozenset("的是在了和有与为人中大上年一不及等对以将")
 
 
 def decode(data: bytes) -> tuple[str, str]:
@@ -38,7 +40,7 @@ def decode(data: bytes) -> tuple[str, str]:
     scored = []
     for codec in _CANDIDATES:
         candidate = _try(data, codec)
-        if candidate is not None and "\0" not in candidate:
+        if candidate is not None and "\0" not in candidate and _reads_as_chinese(candidate[:_SAMPLE]):
             scored.append((plausibility(candidate[:_SAMPLE]), codec, candidate))
     scored.sort(key=lambda x: -x[0])
     if scored and scored[0][0] >= _PLAUSIBLE and (len(scored) == 1 or scored[0][0] > scored[1][0]):
@@ -51,6 +53,12 @@ def plausibility(text: str) -> float:
     if not text:
         return 0.0
     return sum(_is_common(c) for c in text) / len(text)
+
+
+def _reads_as_chinese(text: str) -> bool:
+    """Chinese of any length uses the words of its grammar; Korean read as GB18030 has none of them."""
+    han = [c for c in text if "\u4e00" <= c <= "\u9fff"]
+    return len(han) < _JUDGED or sum(c in _GRAMMAR for c in han) >= 0.01 * len(han)
 
 
 def _is_common(character: str) -> bool:

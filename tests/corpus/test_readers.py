@@ -53,6 +53,9 @@ def test_common_chinese_survives_gb18030(text):
         b"\x80\x81\x82\x83\x84",
         bytes(range(256)),
         "繁體中文測試檔案內容".encode("big5"),
+        (
+            "대한민국 서울특별시 과학기술 혁신 보고서는 매년 발간되며 여러 기관의 성과와 계획을 담고 있습니다. " * 3
+        ).encode("euc-kr"),
         b"\x7fELF\x02\x01\x01\x00" * 9,
     ],
 )
