@@ -97,10 +97,7 @@ class Assistant:
         Raises:
             KewenError: `not_found`.
         """
-        snapshot = self.retriever().snapshot
-        if document_id not in snapshot.documents:
-            known = "、".join(snapshot.documents)
-            raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的报告。现有：{known}。")
+        snapshot = self._snapshot_with(document_id)
         passages = [row.passage for row in snapshot.rows if row.passage.document_id == document_id]
         return snapshot.documents[document_id], passages, snapshot
 
@@ -110,11 +107,19 @@ class Assistant:
         Raises:
             KewenError: `not_found`, or `invalid_request` where the offsets are outside the text.
         """
-        document, _, snapshot = self.document(document_id)
-        end = document.characters if end is None else end
-        if not 0 <= start <= end <= document.characters:
-            raise KewenError("invalid_request", f"位置应满足 0 ≤ start ≤ end ≤ {document.characters}。")
+        snapshot = self._snapshot_with(document_id)
+        length = snapshot.documents[document_id].characters
+        end = length if end is None else end
+        if not 0 <= start <= end <= length:
+            raise KewenError("invalid_request", f"位置应满足 0 ≤ start ≤ end ≤ {length}。")
         return snapshot.text(document_id)[start:end]
+
+    def _snapshot_with(self, document_id: str) -> Snapshot:
+        snapshot = self.retriever().snapshot
+        if document_id not in snapshot.documents:
+            known = "、".join(snapshot.documents)
+            raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的报告。现有：{known}。")
+        return snapshot
 
     def passage(self, passage_id: str) -> tuple[Passage, Snapshot]:
         """One passage by its id, and the snapshot it comes from.

@@ -87,7 +87,9 @@ def user_errors() -> Iterator[None]:
     except EncoderUnavailable as error:
         raise KewenError("model_unavailable", str(error)) from error
     except LibraryError as error:
-        raise KewenError("library_error", error.message, {"reason": error.code}) from error
+        # A manifest that can't be used is a wrong setting; a document that can't is one of many.
+        code = "invalid_setting" if error.code.startswith("manifest_") else "library_error"
+        raise KewenError(code, error.message, {"reason": error.code}) from error
 
 
 def echo(value: object, limit: int = ECHO) -> str:

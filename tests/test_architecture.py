@@ -86,30 +86,26 @@ def test_nothing_is_loaded_that_could_run_code(module: str):
         assert unsafe not in text
 
 
-def test_the_command_needs_nothing_that_only_an_extra_installs():
-    script = (
-        "import sys\n"
-        "for name in ('torch', 'transformers', 'sentence_transformers', 'model2vec', 'scipy', 'fastapi', 'pydantic'):\n"
-        "    sys.modules[name] = None\n"
-        "from service.cli import main\n"
-        "main(['ask', '宝山区有多少家生物医药企业？'])\n"
-    )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", check=False)
+def run_script(*lines: str) -> str:
+    """What a script of those lines prints, in a fresh process that must end well."""
+    command = [sys.executable, "-c", "\n".join(lines)]
+    run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stderr
-    assert "449 家" in run.stdout
+    return run.stdout
+
+
+ASK = "from service.cli import main; main(['ask', '宝山区有多少家生物医药企业？'])"
+
+
+def test_the_command_needs_nothing_that_only_an_extra_installs():
+    extras = "('torch', 'transformers', 'sentence_transformers', 'model2vec', 'scipy', 'fastapi', 'pydantic')"
+    assert "449 家" in run_script(f"import sys; sys.modules.update(dict.fromkeys({extras}))", ASK)
 
 
 def test_asking_imports_neither_torch_nor_transformers():
-    script = (
-        "import sys\n"
-        "from service.cli import main\n"
-        "try:\n"
-        "    main(['ask', '宝山区有多少家生物医药企业？'])\n"
-        "finally:\n"
-        "    heavy = {'torch', 'transformers', 'sentence_transformers', 'fastapi', 'uvicorn', 'jieba'} & set(sys.modules)\n"
-        "    print('HEAVY', sorted(heavy))\n"
+    heavy = "{'torch', 'transformers', 'sentence_transformers', 'fastapi', 'uvicorn', 'jieba'}"
+    printed = run_script(
+        "import sys", "try:", f"    {ASK}", "finally:", f"    print('HEAVY', sorted({heavy} & set(sys.modules)))"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", check=False)
-    assert run.returncode == 0, run.stderr
-    assert "449 家" in run.stdout
-    assert "HEAVY []" in run.stdout
+    assert "449 家" in printed
+    assert "HEAVY []" in printed

@@ -298,6 +298,13 @@ def test_a_home_that_cannot_be_written(kewen, tmp_path):
         assert "--home" in err
 
 
+def test_a_folder_without_a_manifest_is_a_wrong_setting(kewen, tmp_path):
+    code, _, err = kewen("index", "build", "--reports", str(tmp_path))
+    assert code == USAGE
+    assert err.startswith("错误（invalid_setting）：")
+    assert "reports.toml" in err
+
+
 def test_a_locked_index_says_who_writes(kewen, tmp_path):
     from index.generations import GenerationStore
 
