@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
+from index.numerals import fold_numbers
+
 _HAN_CLASS = r"㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff"
 _HAN = re.compile(f"[{_HAN_CLASS}]")
 _LETTER = rf"[^\W_{_HAN_CLASS}]"
@@ -21,15 +23,25 @@ _RUN = re.compile(rf"[{_HAN_CLASS}]+|{_LETTER}+(?:[.\-+#&/]{_LETTER}+)*\+*")
 _DOMAIN_FREQUENCY = 3000
 
 
-def normalise(text: str) -> str:
+def fold_script(text: str) -> str:
     """Fold width, case and script: NFKC (UAX #15), lower case, Traditional → Simplified (OpenCC t2s)."""
     folded = unicodedata.normalize("NFKC", text).lower()
     return folded if folded.isascii() else _simplify(folded)
 
 
+def normalise(text: str) -> str:
+    """Fold what readers do not tell apart: width, case, script, and numerals (六家 = 6家)."""
+    return fold_numbers(fold_script(text))
+
+
 def runs(normalised: str) -> list[str]:
     """The runs of Han characters and of letters or digits, in order; all else separates."""
     return _RUN.findall(normalised)
+
+
+def is_han(run: str) -> bool:
+    """Whether a run of `runs` is one of Han characters."""
+    return _HAN.match(run) is not None
 
 
 def words(text: str) -> list[str]:
@@ -39,7 +51,7 @@ def words(text: str) -> list[str]:
     """
     terms: list[str] = []
     for run in runs(normalise(text)):
-        if _HAN.match(run):
+        if is_han(run):
             terms += segmenter()(run)
         else:
             terms.append(run)
@@ -50,7 +62,7 @@ def characters(text: str) -> list[str]:
     """Unigrams and bigrams of Han characters; letters and digits as whole words."""
     terms: list[str] = []
     for run in runs(normalise(text)):
-        if _HAN.match(run):
+        if is_han(run):
             terms += run
             terms += [run[i : i + 2] for i in range(len(run) - 1)]
         else:

@@ -61,6 +61,8 @@ def test_domain_words_are_listed_once():
         ("Ｇ６０科创走廊", "G60科创走廊"),
         ("B-LINK 生态圈", "b-link生态圈"),
         ("４．６９％", "4.69%"),
+        ("企業六家，增長百分之二點五", "企业6家，增长2.5%"),
+        ("二〇二五年", "2025年"),
     ],
 )
 def test_variants_of_writing_are_one(a, b):
@@ -72,3 +74,15 @@ def test_words_and_characters():
     assert segment.words("G60科创走廊3.0版 2+8+N C++") == ["g60", "走廊", "科创走廊", "3.0", "版", "2+8+n", "c++"]
     assert segment.characters("先投后 AI4S") == ["先", "投", "后", "先投", "投后", "ai4s"]
     assert segment.words("，。！") == segment.characters("") == []
+
+
+def test_a_comma_between_clauses_joins_no_figures():
+    assert segment.characters("截至2025，100家企业")[:2] == ["截", "至"]
+    assert {"2025", "100"} <= set(segment.characters("截至2025，100家企业"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="一二三十百千万零〇两点家年个％%1２3 ,，.宝寶山ＡbG", max_size=12))
+def test_folding_twice_changes_nothing(text):
+    once = segment.normalise(text)
+    assert segment.normalise(once) == once

@@ -1,0 +1,67 @@
+"""Chinese numerals → Arabic digits, for matching: 六家 = 6家, 百分之二点五 = 2.5%, 二〇二五年 = 2025年.
+
+Only where a number is counted or measured, so that names keep their words: 三区联动, 十四五, 一体化.
+"""
+
+from __future__ import annotations
+
+import re
+
+_DIGITS = {c: str(n) for n, c in enumerate("零一二三四五六七八九")} | {"〇": "0", "两": "2"}
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+# What a number is followed by where it counts: measure words and units.
+_MEASURES = "家个项名位所座条次场届年月日天人元亩米吨台套辆艘架栋幢层支种类款批块片件门户本篇份平公里倍成%余多"
+_NUMERAL = "[零〇一二两三四五六七八九十百千]"
+_COUNTED = re.compile(rf"({_NUMERAL}+)(?:点([零〇一二三四五六七八九]+))?(?=[万亿]*(?:[{_MEASURES}]|[万亿]))")
+_PERCENT = re.compile(rf"百分之({_NUMERAL}+)(?:点([零〇一二三四五六七八九]+))?")
+_YEAR = re.compile(r"([零〇一二三四五六七八九]{4})(?=年)")
+_GROUPED = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_ANY = re.compile("[零〇一二两三四五六七八九十]")
+# 一 alone is an article more often than a number: 一批, 一家.
+_FIXED = re.compile(r"一(?![一二三四五六七八九十百千万亿零点])")
+
+
+def fold_numbers(text: str) -> str:
+    """`text` with its counted numerals as digits.
+
+    >>> fold_numbers("六家企业增长百分之二点五，二〇二五年超过一千二百个，三区联动")
+    '6家企业增长2.5%，2025年超过1200个，三区联动'
+    """
+    text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
+    if not _ANY.search(text):
+        return text
+    text = _PERCENT.sub(lambda m: _arabic(m, "%"), text)
+    text = _YEAR.sub(lambda m: "".join(_DIGITS[c] for c in m.group(1)), text)
+    text = _COUNTED.sub(lambda m: m.group() if _FIXED.match(m.string, m.start()) else _arabic(m, ""), text)
+    return _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
+
+
+def value(numeral: str) -> int | None:
+    """The value of a numeral below ten thousand, or None where it is none: 十四五, 一二.
+
+    >>> value("一千零二十"), value("两百"), value("十四五")
+    (1020, 200, None)
+    """
+    total, digit, last = 0, None, 10**4
+    for c in numeral:
+        if c in "零〇":
+            if digit is not None:
+                return None
+        elif c in _UNITS:
+            unit = _UNITS[c]
+            if unit >= last or (digit is None and unit != 10):
+                return None
+            total, digit, last = total + (1 if digit is None else digit) * unit, None, unit
+        elif digit is not None:
+            return None
+        else:
+            digit = int(_DIGITS[c])
+    return total + (digit or 0)
+
+
+def _arabic(match: re.Match[str], after: str) -> str:
+    whole = value(match.group(1))
+    if whole is None:
+        return match.group()
+    fraction = "".join(_DIGITS[c] for c in match.group(2)) if match.group(2) else ""
+    return f"{whole}{'.' + fraction if fraction else ''}{after}"
