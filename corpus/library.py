@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from corpus import readers
+from corpus.expansions import Expansion, expansions_path, match_expansions, read_expansions
 from corpus.manifest import MANIFEST, Entry, LibraryError, read_manifest
-from corpus.types import Document
+from corpus.types import Document, Passage
 
 __all__ = ["Entry", "Library", "LibraryError", "shipped_folder"]
 
@@ -68,6 +69,24 @@ class Library:
             year_basis=entry.year_basis,
             editorial_headings=entry.editorial_headings,
         )
+
+    def expansions(self, entry: Entry, passages: Sequence[Passage]) -> tuple[list[tuple[Expansion, ...]], str]:
+        """The expansions of each passage of an entry, and in Chinese what is wrong with their file, if anything.
+
+        Expansions only help to find: whatever is wrong with them costs no passage.
+        """
+        path = expansions_path(entry.path.parent, entry.id)
+        try:
+            known, broken = read_expansions(path)
+        except OSError as error:
+            return [()] * len(passages), f"扩展文件 {path.name} 读不了（{error.strerror}），未使用"
+        matched, stale = match_expansions(passages, known)
+        notes = [
+            f"第 {'、'.join(map(str, broken[:5]))} 行读不了" if broken else "",
+            f"{stale} 段的原文已变" if stale else "",
+        ]
+        note = "，".join(x for x in notes if x)
+        return matched, f"扩展文件 {path.name} 有一部分未使用：{note}" if note else ""
 
 
 def is_changed(entry: Entry, sha256: str) -> bool:

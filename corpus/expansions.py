@@ -1,0 +1,102 @@
+"""Expansions: what people might ask of a passage, written once by a language model, kept beside the document.
+
+Retrieval-only text: it is searched, and shown as why a passage was found; it is never quoted and never cited
+(document expansion by query prediction: Nogueira and Lin, "From doc2query to docTTTTTquery", 2019).
+
+The file `{document id}.expansions.jsonl` holds one passage a line. A line belongs to the passage whose text has
+its sha256: where the text has changed since, the line is stale and not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from corpus.types import Passage
+
+ExpansionKind = Literal["question", "keywords", "names"]
+LONGEST = 300
+"""Characters of one expansion."""
+
+MOST = 64
+"""Expansions of one passage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """One way to ask for a passage. `origin` says who wrote it, and from what."""
+
+    kind: ExpansionKind
+    language: str
+    text: str
+    origin: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(ExpansionKind):
+            raise ValueError(f"kind {self.kind!r} is none of {get_args(ExpansionKind)}")
+        if not all(isinstance(value, str) for value in (self.language, self.text, self.origin)):
+            raise ValueError("language, text and origin are texts")
+        if not self.text.strip() or len(self.text) > LONGEST:
+            raise ValueError(f"an expansion has 1 to {LONGEST} characters")
+        f"{self.language}{self.text}{self.origin}".encode()  # a lone surrogate can't be stored
+
+
+def expansions_path(folder: Path, document_id: str) -> Path:
+    """Where the expansions of a document stand: beside it."""
+    return folder / f"{document_id}.expansions.jsonl"
+
+
+def passage_key(passage: Passage) -> str:
+    """What ties expansions to a passage: the sha256 of its text, so that moving it loses nothing."""
+    return hashlib.sha256(passage.text.encode("utf-8")).hexdigest()
+
+
+def read_expansions(path: Path) -> tuple[dict[str, tuple[Expansion, ...]], list[int]]:
+    """Passage key → its expansions, and the numbers of the lines that can't be read; nothing where no file is.
+
+    A broken line costs its passage the expansions and nothing else: a writer that was killed leaves one.
+
+    Raises:
+        OSError: the file is there and can't be read.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return {}, []
+    found: dict[str, tuple[Expansion, ...]] = {}
+    broken: list[int] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line.decode("utf-8"))
+            texts = tuple(Expansion(origin=record["origin"], **x) for x in record["expansions"])
+            if len(texts) > MOST:
+                raise ValueError(f"more than {MOST} expansions")
+            found[str(record["text_sha256"])] = texts
+        except (UnicodeDecodeError, ValueError, KeyError, TypeError, RecursionError):
+            broken.append(number)
+    return found, broken
+
+
+def expansions_line(passage: Passage, expansions: Sequence[Expansion]) -> bytes:
+    """One line of the file; all of a line's expansions have one origin."""
+    record = {
+        "passage_id": passage.id,
+        "text_sha256": passage_key(passage),
+        "origin": expansions[0].origin if expansions else "",
+        "expansions": [{k: v for k, v in asdict(x).items() if k != "origin"} for x in expansions],
+    }
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def match_expansions(
+    passages: Iterable[Passage], known: Mapping[str, tuple[Expansion, ...]]
+) -> tuple[list[tuple[Expansion, ...]], int]:
+    """The expansions of each passage, and how many of the known lines fit no passage: their text has changed."""
+    keys = [passage_key(passage) for passage in passages]
+    return [known.get(key, ()) for key in keys], len(known.keys() - set(keys))
