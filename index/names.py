@@ -1,0 +1,82 @@
+"""The corpus's own vocabulary: its places, its terms and how they sound. Learnt when the index is built, no labels.
+
+Headings that end in 区, 园, 镇 … name places; the domain's words that occur in the reports are terms. Sounds (pinyin
+without tones) let a name be found that was typed in Latin letters or with a wrong character of the same sound.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from math import prod
+
+from corpus.types import Passage
+from index.segment import domain_words, is_han, normalise, runs
+
+_PLACE = re.compile(
+    r"^[（(]?[一二三四五六七八九十\d]*[)）.、]?\s*"
+    r"(\w{2,6}?)(新区|自贸区|高新区|开发区|工业区|园区|科技城|科学城|新城|地区|区|县|园|镇)(?:[：:]|$)"
+)
+_MOST_READINGS = 16
+# What such headings are also made of and what is no place.
+_COMMON = re.compile(r"[的和与]|建设|打造|推进|加快|发展|提升|示范|先导|集聚|功能|核心|特色|实施|创新")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """`places`: short name → as headings have it (闵行 → 闵行区, 闵行园). `sounds`: pinyin → the name that sounds so.
+
+    `readings`: a character's pinyin, of all characters that text is usually made of.
+    """
+
+    places: dict[str, list[str]]
+    sounds: dict[str, str]
+    readings: dict[str, str]
+
+    def dump(self) -> bytes:
+        return json.dumps(asdict(self), ensure_ascii=False).encode("utf-8")
+
+    @classmethod
+    def load(cls, data: bytes) -> Names:
+        """Of bytes as `dump` gave them."""
+        return cls(**json.loads(data))
+
+
+NO_NAMES = Names({}, {}, {})
+
+
+def learn_names(passages: Iterable[Passage], texts: Sequence[str]) -> Names:
+    """The names of a corpus: of its passages' headings, and the domain's words that `texts` have."""
+    from pypinyin import lazy_pinyin, pinyin  # 2 MB of tables that only a build needs
+    from pypinyin.constants import Style
+
+    places: dict[str, list[str]] = {}
+    for heading in dict.fromkeys(part for passage in passages for part in passage.section):
+        match = _PLACE.match(normalise(heading))
+        if match and not _COMMON.search(match.group(1)):
+            whole = match.group(1) + match.group(2)
+            forms = places.setdefault(match.group(1), [])
+            if whole not in forms:
+                forms.append(whole)
+    together = "\n".join(normalise(text) for text in texts)
+    terms = [term for word in domain_words() if len(term := normalise(word)) > 1 and term in together]
+    sounds: dict[str, str] = {}
+    for name in [*places, *(form for forms in places.values() for form in forms), *terms]:
+        if all(is_han(run) for run in runs(name)):
+            usual = pinyin(name, style=Style.NORMAL)
+            every = pinyin(name, style=Style.NORMAL, heteronym=True)  # 闵行 is minhang, whatever the tables prefer
+            for readings in (usual, *([every] if prod(map(len, every)) <= _MOST_READINGS else [])):
+                for reading in product(*readings):
+                    sounds.setdefault("".join(reading), name)
+    characters = sorted({c for c in together if is_han(c)} | set(_common_characters()))
+    return Names(places, sounds, dict(zip(characters, lazy_pinyin(characters), strict=True)))
+
+
+def _common_characters() -> list[str]:
+    """The 3,755 characters of the first level of GB 2312, by its own order."""
+    rows = range(0xB0, 0xD8)
+    codes = (bytes([row, cell]) for row in rows for cell in range(0xA1, 0xFF))
+    return [c for code in codes if (c := code.decode("gb2312", errors="ignore"))]
