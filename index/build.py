@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,18 +15,20 @@ from corpus.library import Entry, Library, LibraryError
 from corpus.passages import split_passages
 from corpus.structure import parse
 from corpus.tokens import ManifestMismatch
-from corpus.types import Document
-from index.context import dense_text, lexical_text
-from index.dense import DenseIndex
+from corpus.types import Document, Passage
+from index.context import expansion_text, passage_pieces, passage_text
+from index.dense import PieceIndex
 from index.generations import GenerationStore
+from index.interaction import InteractionIndex
 from index.lexical import LexicalIndex
+from index.names import learn_names
 from index.segment import domain_words
-from index.snapshot import Row, Snapshot, dump_documents, dump_rows
+from index.snapshot import Row, Snapshot, View, dump_documents, dump_rows
 from index.storage import IndexProblem
-from index.types import DocumentInfo, Encoder, Floats, SectionInfo
+from index.types import DocumentInfo, Encoder, Floats, LateInteraction, SectionInfo
 
 Progress = Callable[[int, int], None]
-"""Called with how many passages are embedded so far, and of how many."""
+"""Called with how many pieces are done so far, and of how many."""
 
 _BATCH = 256
 
@@ -44,7 +46,7 @@ class DocumentStatus:
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did. `embedded` and `reused` count passages."""
+    """What a build did. `embedded` and `reused` count pieces of passages, and expansions."""
 
     generation: str
     documents: tuple[DocumentStatus, ...]
@@ -96,15 +98,22 @@ def build_index(
                 "no_documents", "没有一份可用的报告，未建索引：" + "；".join(x.message for x in statuses)
             )
         rows = [row for part in parts for row in part.rows]
-        vectors, reused = _embed(rows, encoder, previous, progress)
         documents = {part.document.id: part.document for part in parts}
-        passages = [row.passage for row in rows]
-        texts = [lexical_text(documents[p.document_id].title, documents[p.document_id].year, p) for p in passages]
+        read = [_text(documents[row.passage.document_id], row.passage) for row in rows]
+        late = isinstance(encoder, LateInteraction)
+        pieces = [passage_pieces(row.passage) if late else [text] for row, text in zip(rows, read, strict=True)]
+        asked = [[x.text for x in row.expansions] for row in rows]
+        vectors = _Vectors(encoder, previous, progress, sum(map(len, pieces)) + sum(map(len, asked)))
+        plain = _view(read, pieces, vectors, read)
+        joined = [expansion_text(row.expansions) for row in rows]
+        both = ["\n".join(x for x in texts if x) for texts in zip(read, joined, strict=True)]
+        expanded = _view(both, asked, vectors, joined)
         files = {
             "documents.jsonl": dump_documents([part.document for part in parts]),
             "passages.jsonl": dump_rows(rows),
-            "vectors.faiss": DenseIndex.build(vectors).dump(),
-            **{f"lexical/{name}": data for name, data in LexicalIndex.build(texts).dump().items()},
+            "names.json": learn_names([row.passage for row in rows], read).dump(),
+            **{f"plain/{name}": data for name, data in plain.dump().items()},
+            **{f"expanded/{name}": data for name, data in expanded.dump().items()},
             **{f"texts/{part.document.id}.txt": part.text for part in parts},
         }
         description = {
@@ -114,21 +123,17 @@ def build_index(
             "passages": len(rows),
         }
         name = store.publish(files, description, keep=previous.name if previous else None)
-    return BuildReport(name, tuple(statuses), len(rows) - reused, reused, time.perf_counter() - started)
+    return BuildReport(name, tuple(statuses), vectors.embedded, vectors.reused, time.perf_counter() - started)
 
 
-def document_part(document: Document) -> tuple[DocumentInfo, list[Row]]:
-    """A document and its passages as the index keeps them.
+def document_part(document: Document) -> tuple[DocumentInfo, list[Passage]]:
+    """A document as the index keeps it, and its passages.
 
     Raises:
         corpus.tokens.ManifestMismatch: the manifest and the text don't fit.
     """
     structure = parse(document)
-    rows = [
-        Row(passage, hashlib.sha256(dense_text(passage).encode("utf-8")).hexdigest())
-        for passage in split_passages(document, structure)
-    ]
-    return _describe(document, structure), rows
+    return _describe(document, structure), split_passages(document, structure)
 
 
 def _read_all(library: Library, previous: Snapshot | None) -> tuple[list[_Part], list[DocumentStatus]]:
@@ -136,7 +141,7 @@ def _read_all(library: Library, previous: Snapshot | None) -> tuple[list[_Part],
     statuses: list[DocumentStatus] = []
     for entry in library:
         try:
-            part = _read(library, entry)
+            part, note = _read(library, entry)
         except LibraryError as error:
             kept = _kept(previous, entry.id)
             if kept:
@@ -146,19 +151,22 @@ def _read_all(library: Library, previous: Snapshot | None) -> tuple[list[_Part],
             statuses.append(DocumentStatus(entry.id, status, count, error.code, error.message))
         else:
             parts.append(part)
-            statuses.append(DocumentStatus(entry.id, "ok", len(part.rows)))
+            statuses.append(DocumentStatus(entry.id, "ok", len(part.rows), message=note))
     return parts, statuses
 
 
-def _read(library: Library, entry: Entry) -> _Part:
+def _read(library: Library, entry: Entry) -> tuple[_Part, str]:
+    """One document's share, and what the user should know of its expansions."""
     document = library.read(entry)
     try:
-        info, rows = document_part(document)
+        info, passages = document_part(document)
     except ManifestMismatch as error:
         raise LibraryError(
             "manifest_invalid", f"报告 {entry.id} 与清单中的标题说明不符：{error}。", entry.id
         ) from error
-    return _Part(info, document.text.encode("utf-8"), rows)
+    expansions, note = library.expansions(entry, passages)
+    rows = [Row(passage, texts) for passage, texts in zip(passages, expansions, strict=True)]
+    return _Part(info, document.text.encode("utf-8"), rows), note
 
 
 def _previous(store: GenerationStore) -> Snapshot | None:
@@ -176,24 +184,48 @@ def _kept(previous: Snapshot | None, document_id: str) -> _Part | None:
     return _Part(previous.documents[document_id], previous.texts[document_id], rows)
 
 
-def _embed(rows: Sequence[Row], encoder: Encoder, previous: Snapshot | None, progress: Progress) -> tuple[Floats, int]:
-    """float32 `[len(rows), dim]`, and how many rows were taken over from the previous generation."""
-    known: dict[str, int] = {}
-    if previous and previous.description["encoder"]["fingerprint"] == encoder.fingerprint:
-        known = {row.dense_sha256: n for n, row in enumerate(previous.rows)}
-    vectors = np.zeros((len(rows), encoder.dim), dtype=np.float32)
-    old = [n for n, row in enumerate(rows) if row.dense_sha256 in known]
-    new = [n for n, row in enumerate(rows) if row.dense_sha256 not in known]
-    if previous and old:
-        vectors[old] = previous.dense.vectors(np.array([known[rows[n].dense_sha256] for n in old]))
-    for batch in _batches(new, _BATCH):
-        vectors[batch] = encoder.encode_passages([dense_text(rows[n].passage) for n in batch])
-        progress(min(len(new), batch[-1] + 1), len(new))
-    return vectors, len(old)
+def _text(document: DocumentInfo, passage: Passage) -> str:
+    return passage_text(document.title, document.year, passage)
 
 
-def _batches(items: Sequence[int], size: int) -> Iterable[list[int]]:
-    return (list(items[start : start + size]) for start in range(0, len(items), size))
+def _view(lexical: Sequence[str], pieces: Sequence[Sequence[str]], vectors: _Vectors, words: Sequence[str]) -> View:
+    """The view of texts: `lexical` for BM25, `pieces` for FAISS, `words` for late interaction."""
+    keys = [hashlib.sha256(piece.encode("utf-8")).digest() for group in pieces for piece in group]
+    starts = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
+    dense = PieceIndex.build(vectors.of([piece for group in pieces for piece in group], keys), starts, keys)
+    late = vectors.encoder if isinstance(vectors.encoder, LateInteraction) else None
+    return View(dense, LexicalIndex.build(lexical), InteractionIndex.build(late, words) if late else None)
+
+
+class _Vectors:
+    """Vectors of texts: those of the previous generation where it has them, else new ones."""
+
+    def __init__(self, encoder: Encoder, previous: Snapshot | None, progress: Progress, total: int) -> None:
+        self.encoder = encoder
+        self.embedded = self.reused = 0
+        self._progress, self._total = progress, total
+        self._known: dict[bytes, tuple[PieceIndex, int]] = {}
+        if previous and previous.description["encoder"]["fingerprint"] == encoder.fingerprint:
+            for index in (previous.plain.pieces, previous.expanded.pieces):
+                self._known |= {key: (index, n) for n, key in enumerate(index.keys)}
+
+    def of(self, texts: Sequence[str], keys: Sequence[bytes]) -> Floats:
+        """float32 `[len(texts), dim]`."""
+        vectors = np.zeros((len(texts), self.encoder.dim), dtype=np.float32)
+        new = []
+        for n, key in enumerate(keys):
+            if key in self._known:
+                index, piece = self._known[key]
+                vectors[n] = index.vectors(np.array([piece]))[0]
+            else:
+                new.append(n)
+        self.reused += len(texts) - len(new)
+        for start in range(0, len(new), _BATCH):
+            batch = new[start : start + _BATCH]
+            vectors[batch] = self.encoder.encode_passages([texts[n] for n in batch])
+            self.embedded += len(batch)
+            self._progress(self.embedded + self.reused, self._total)
+        return vectors
 
 
 def _describe(document: Document, structure: Structure) -> DocumentInfo:

@@ -1,19 +1,30 @@
-"""What an index reads of a passage: its text, and what a reader sees around it."""
+"""What an index reads of a passage: its text, what a reader sees around it, and how people ask for it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from corpus.elements import split_row
+from corpus.expansions import Expansion
+from corpus.sentences import sentence_spans
 from corpus.types import Passage
 
 
-def lexical_text(title: str, year: int, passage: Passage) -> str:
+def passage_text(title: str, year: int, passage: Passage) -> str:
     """All the words by which a passage may be asked for: report, year, headings, lead, text."""
     return "\n".join([f"{title} {year}年", *passage.section, passage.lead or "", reading(passage)])
 
 
-def dense_text(passage: Passage) -> str:
-    """What the passage says, with its headings; the report's title, which all share, would drown it."""
-    return "\n".join([*passage.section[-2:], reading(passage)])
+def passage_pieces(passage: Passage) -> list[str]:
+    """The passage sentence by sentence, each under its nearest heading and lead: what one averaged vector can hold."""
+    above = [*passage.section[-1:], *([passage.lead] if passage.lead else [])]
+    sentences = [passage.text[start:end].replace("**", "") for start, end in sentence_spans(passage.text)]
+    return ["\n".join([*above, sentence]) for sentence in sentences] or ["\n".join([*above, passage.text])]
+
+
+def expansion_text(expansions: Sequence[Expansion]) -> str:
+    """All expansions of a passage."""
+    return "\n".join(x.text for x in expansions)
 
 
 def reading(passage: Passage) -> str:

@@ -8,7 +8,9 @@ import logging
 import os
 import re
 import socket
+import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from index.segment import normalise
-from index.types import Encoder, Floats
+from index.segment import is_han, normalise, runs
+from index.types import Encoder, Floats, Ints
 
 BUNDLED = "bundled"
 _HUB_SECONDS = 5
@@ -38,9 +40,10 @@ def load_encoder(name: str) -> Encoder:
 
 
 class BundledEncoder:
-    """A static encoder: the mean of its tokens' vectors (int8 rows with a float32 scale each).
+    """Vectors of words, Chinese and English in one space, learnt for late interaction; see `bundled/README.md`.
 
-    The files are in model2vec's format, which sentence-transformers loads too; the vectors are the same.
+    A text is its distinct words. Words that the vocabulary lacks, numbers above all, get a vector made from a hash
+    of their letters: they match themselves and little else.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -51,7 +54,7 @@ class BundledEncoder:
             self.fingerprint = read_fingerprint(folder)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             tensors = map_tensors(folder / "model.safetensors")
-            self._rows, self._scales = tensors["embeddings"], tensors["weights"]
+            self._rows, self._scales, self._weights = (tensors[x] for x in ("embeddings", "scales", "weights"))
         except Exception as error:  # tokenizers raises bare Exception
             raise EncoderUnavailable(
                 f"随附的编码器不完整（{folder.name}：{type(error).__name__}）。请重新获取本项目的 index/bundled/。"
@@ -59,24 +62,83 @@ class BundledEncoder:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.name = BUNDLED
-        self.dim = int(self._rows.shape[1])
+        self.size, self.dim = (int(n) for n in self._rows.shape)
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
-        """float32 `[len(texts), dim]`, as `Encoder` says."""
+        """float32 `[len(texts), dim]`, as `Encoder` says: the weighted mean of the words."""
         return self._encode(texts)
 
     def encode_passages(self, texts: Sequence[str]) -> Floats:
-        """float32 `[len(texts), dim]`, as `Encoder` says."""
+        """float32 `[len(texts), dim]`, as `Encoder` says: the weighted mean of the words."""
         return self._encode(texts)
 
-    def _encode(self, texts: Sequence[str]) -> Floats:
-        encodings = self._tokenizer.encode_batch_fast([normalise(text) for text in texts], add_special_tokens=False)
-        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for n, encoding in enumerate(encodings):
-            tokens = np.asarray(encoding.ids, dtype=np.int64)
-            if tokens.size:
-                vectors[n] = self._scales[tokens] @ self._rows[tokens].astype(np.float32)
+    def units(self, texts: Sequence[str]) -> list[Ints]:
+        """The distinct words of each text as ids, int64, rising."""
+        split = [runs(normalise(text)) for text in texts]
+        han = [" ".join(run for run in pieces if is_han(run)) for pieces in split]
+        encodings = self._tokenizer.encode_batch_fast(han, add_special_tokens=False)
+        found = []
+        for pieces, encoding in zip(split, encodings, strict=True):
+            ids = {i for i in encoding.ids if i != _UNKNOWN}
+            for run in pieces:
+                if not is_han(run):
+                    ids.update(self._latin(run))
+            found.append(np.array(sorted(ids), dtype=np.int64))
+        return found
+
+    def unit_vectors(self, units: Ints) -> Floats:
+        """float32 `[len(units), dim]`, rows of length 1."""
+        rows = self._row(units)
+        vectors: Floats = self._rows[rows].astype(np.float32) * self._scales[rows, None]
+        for n in np.flatnonzero(units >= self.size):
+            vectors[n] += _signs((int(units[n]) - self.size) // 2, self.dim)
         return unit_rows(vectors)
+
+    def unit_weights(self, units: Ints) -> Floats:
+        """What each word counts in a question, float32 `[len(units)]`."""
+        weights: Floats = np.asarray(self._weights[self._row(units)], dtype=np.float32)
+        return weights
+
+    def _encode(self, texts: Sequence[str]) -> Floats:
+        means = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for n, units in enumerate(self.units(texts)):
+            if units.size:
+                means[n] = self.unit_weights(units) @ self.unit_vectors(units)
+        return unit_rows(means)
+
+    def _row(self, units: Ints) -> Ints:
+        """Rows of the table: the shared ones of numbers and names for what is hashed."""
+        return np.where(units < self.size, units, np.where((units - self.size) % 2 == 0, _NUMBER, _NAME))
+
+    def _latin(self, run: str) -> list[int]:
+        """The ids of a run of letters and digits: the run itself if it is a word, else its parts."""
+        known = self._tokenizer.token_to_id(run)
+        return [known] if known is not None else [self._piece(piece) for piece in _PIECES.findall(run)]
+
+    def _piece(self, piece: str) -> int:
+        for ending, instead in _ENDINGS:
+            if piece.endswith(ending) and (not ending or len(piece) - len(ending) > 2):
+                known = self._tokenizer.token_to_id(piece.removesuffix(ending) + instead)
+                if known is not None:
+                    return int(known)
+        is_name = not piece[0].isdigit()
+        return self.size + 2 * (zlib.crc32(piece.encode("utf-8")) % _HASHES) + is_name
+
+
+_UNKNOWN, _NUMBER, _NAME = 0, 1, 2
+_HASHES = 2**24
+_PIECES = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
+# English inflections, the word as it stands first.
+_ENDINGS = (("", ""), ("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ed", ""), ("ing", "e"), ("ed", "e"))
+
+
+@lru_cache(maxsize=4096)
+def _signs(number: int, dim: int) -> Floats:
+    """±1/√dim, `dim` of them, from a hash: vectors of different words are all but at right angles."""
+    digest = hashlib.blake2b(number.to_bytes(8, "little"), digest_size=dim // 8).digest()
+    bits = np.unpackbits(np.frombuffer(digest, dtype=np.uint8)).astype(np.float32)
+    signs: Floats = (bits * 2 - 1) / np.float32(np.sqrt(dim))
+    return signs
 
 
 # Prompts of families whose models do not name them in their own configuration: query, passage.

@@ -1,7 +1,8 @@
-"""Scores of several arms → one order. Pure functions.
+"""Scores of several arms → one. Pure functions.
 
-Reciprocal rank fusion is not used: where one arm is much weaker it drags the other down
-(measured on four public sets: the table in `bundled/README.md`).
+Both arms speak in shares of the question, 0 to 1: how much of it, by weight, a passage answers. So an arm that
+sees nothing of a question adds nothing, whatever the other's scale, and a score means the same in a corpus of any
+size. Reciprocal rank fusion and z-scores were tried and left (docs/decisions/0001-ranking.md).
 """
 
 from __future__ import annotations
@@ -10,34 +11,49 @@ import numpy as np
 
 from index.types import Floats
 
-# The lexical arm's share where it sees the whole question, chosen on public sets, not on gold questions.
-LEXICAL_SHARE = 0.8
+SEMANTIC_SHARE = 0.35
+"""The semantic arm's share against the lexical arm's, chosen on `dev` and public sets."""
+
+EXPANSION_SHARE = 0.65
+"""How much expansions count beside the passage's own text, chosen on `dev`."""
 
 
-def standardise(scores: Floats) -> Floats:
-    """z-scores: mean 0, deviation 1; all 0 where the scores are equal."""
-    if scores.size == 0:
-        return scores
-    deviation = float(scores.std())
-    if deviation < 1e-9:
-        return np.zeros_like(scores)
-    standard: Floats = ((scores - scores.mean()) / deviation).astype(np.float32)
-    return standard
+YEAR_BONUS = 0.05
+"""What a passage of a report of the year asked for gains."""
+
+PLACE_BONUS = 0.05
+"""What a passage gains that names the place asked for, in its text or above it."""
 
 
-def lexical_weight(coverage: float) -> float:
-    """The lexical arm's weight, 0 to 1; the dense arm has the rest.
-
-    An arm counts by what it sees: with a question in another language the lexical arm sees nothing.
-
-    >>> lexical_weight(0.0), round(lexical_weight(1.0), 2)
-    (0.0, 0.8)
-    """
-    seen = LEXICAL_SHARE * coverage
-    return seen / (seen + (1 - LEXICAL_SHARE))
-
-
-def weighted_sum(lexical: Floats, dense: Floats, weight: float) -> Floats:
-    """`weight` · z(lexical) + (1 − `weight`) · z(dense), for the same candidates."""
-    fused: Floats = (weight * standardise(lexical) + (1 - weight) * standardise(dense)).astype(np.float32)
+def fuse(semantic: Floats, lexical: Floats) -> Floats:
+    """Shares of the question that the arms see in each passage, float32 `[passages]` each → one score."""
+    fused: Floats = (SEMANTIC_SHARE * semantic + (1 - SEMANTIC_SHARE) * lexical).astype(np.float32)
     return fused
+
+
+def with_expansions(plain: Floats, expanded: Floats, has_expansions: np.ndarray) -> Floats:
+    """Scores of the text alone and of the text with its expansions → one score, float32 `[passages]`.
+
+    Expansions only add words, so passages that have some would outrank those of a document that was never enriched:
+    these are credited with the mean gain of the best ten that have them.
+    """
+    gain = np.where(has_expansions, np.maximum(expanded - plain, 0), 0)
+    if has_expansions.any() and not has_expansions.all():
+        best = np.argsort(-np.where(has_expansions, plain, -np.inf), kind="stable")[:10]
+        gain = np.where(has_expansions | (plain <= 0), gain, gain[best[has_expansions[best]]].mean())
+    mixed: Floats = (plain + EXPANSION_SHARE * gain).astype(np.float32)
+    return mixed
+
+
+def spread(cosines: Floats) -> Floats:
+    """Cosines of an encoder without late interaction as shares, 0 to 1, float32 of the same shape.
+
+    Each encoder has its own narrow band of cosines: what counts is how far a passage stands out among the candidates.
+    """
+    if cosines.size == 0:
+        return cosines
+    deviation = float(cosines.std())
+    if deviation < 1e-6:
+        return np.zeros_like(cosines)
+    shares: Floats = np.clip((cosines - cosines.mean()) / (6 * deviation) + 0.2, 0, 1).astype(np.float32)
+    return shares

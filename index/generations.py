@@ -16,14 +16,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from index.storage import IndexProblem, storage_errors, sync_folder, write_synced
 
-FORMAT = 1
+FORMAT = 2
 _NAME = re.compile(r"gen-(\d{6,})")
 _MANIFEST = "manifest.json"
 
@@ -216,13 +216,14 @@ class GenerationStore:
         sums = {}
         for file, data in files.items():
             path = folder / file
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            for parent in reversed(PurePath(file).parents):
+                (folder / parent).mkdir(mode=0o700, exist_ok=True)
             sums[file] = write_synced(path, data)
         manifest = {"format": FORMAT, **description, "files": sums}
         write_synced(
             folder / _MANIFEST, json.dumps({**manifest, "sha256": _checksum(manifest)}, indent=1).encode("utf-8")
         )
-        for path in {(folder / file).parent for file in files} | {folder}:
+        for path in {folder / parent for file in files for parent in PurePath(file).parents}:
             sync_folder(path)
 
     def _prune(self, current: str, keep: str | None) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.segment import characters, words
-from index.types import Floats, Ints
+from index.types import Floats, Ints, Mask
 
 K1 = 1.2
 B = 0.75
@@ -48,12 +48,24 @@ class Postings:
         impacts = np.concatenate([self.impacts[s] for s in slices])
         return np.bincount(rows, weights=impacts, minlength=self.size).astype(np.float32)
 
-    def coverage(self, terms: Iterable[str]) -> float:
-        """The share, 0 to 1, of the terms that the view knows, each by its weight; an unknown one weighs most."""
-        unknown = inverse_frequency(np.zeros(1), self.size)[0]
-        weights = [(t in self.vocabulary, self.weight(t, unknown)) for t in set(terms)]
-        total = sum(weight for _, weight in weights)
-        return sum(weight for known, weight in weights if known) / total if total else 0.0
+    def shares(self, terms: Iterable[str]) -> Floats:
+        """float32 `[size]`: each passage's score as a share of what the terms weigh; an unknown one weighs most."""
+        distinct = set(terms)
+        unknown = float(inverse_frequency(np.zeros(1), self.size)[0])
+        total = sum(self.weight(term, unknown) for term in sorted(distinct))
+        shares: Floats = self.scores(distinct) / np.float32(total) if total else self.scores(())
+        return shares
+
+    def holding(self, terms: Iterable[str]) -> Mask:
+        """bool `[size]`: the passages that have all of the terms; none where there are no terms."""
+        counts = np.zeros(self.size, dtype=np.int64)
+        wanted = set(terms)
+        for term in wanted:
+            n = self.vocabulary.get(term)
+            if n is not None:
+                counts[self.rows[self.offsets[n] : self.offsets[n + 1]]] += 1
+        held: Mask = (counts == len(wanted)) & bool(wanted)
+        return held
 
     def weight(self, term: str, unknown: float = 0.0) -> float:
         """A term's idf, or `unknown` for one that no passage has."""
@@ -96,15 +108,30 @@ class LexicalIndex:
     def build(cls, texts: Sequence[str]) -> LexicalIndex:
         return cls({name: build_postings([terms(text) for text in texts]) for name, terms in VIEWS.items()})
 
+    @property
+    def size(self) -> int:
+        """How many passages."""
+        return self.views["characters"].size
+
     def scores(self, query: str) -> Floats:
-        """float32 `[passages]`; 0 where no term of the query occurs."""
+        """float32 `[passages]`: BM25; 0 where no term of the query occurs."""
         parts = [postings.scores(VIEWS[name](query)) for name, postings in self.views.items()]
         total: Floats = np.sum(parts, axis=0, dtype=np.float32)
         return total
 
-    def coverage(self, query: str) -> float:
-        """How much of the query this index can see at all, 0 (another language) to 1."""
-        return self.views["characters"].coverage(characters(query))
+    def shares(self, query: str) -> Floats:
+        """float32 `[passages]`, 0 to 1: how much of the query each passage has, by weight, in the mean of both views.
+
+        BM25 divided by the most that a passage could score, so that arms and corpora can be compared.
+        """
+        parts = [postings.shares(VIEWS[name](query)) for name, postings in self.views.items()]
+        mean: Floats = np.mean(parts, axis=0, dtype=np.float32)
+        return mean
+
+    def holding(self, name: str) -> Mask:
+        """bool `[passages]`: those that have all characters of a name, two by two."""
+        terms = characters(name)
+        return self.views["characters"].holding([t for t in terms if len(t) > 1] or terms)
 
     def dump(self) -> dict[str, bytes]:
         """File name → content; plain JSON and npy without pickle."""

@@ -10,32 +10,79 @@ from typing import Any
 import numpy as np
 
 from corpus.citations import cite_passage
+from corpus.expansions import Expansion
 from corpus.types import Citation, Passage
-from index.dense import DenseIndex
+from index.dense import PieceIndex
 from index.generations import Generation
+from index.interaction import InteractionIndex
 from index.lexical import LexicalIndex
+from index.names import Names
 from index.storage import IndexProblem
-from index.types import DocumentInfo, Filters, Mask, SectionInfo
+from index.types import DocumentInfo, Filters, Ints, Mask, SectionInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A passage as it is stored, and the sha256 of what the encoder read of it."""
+    """A passage as it is stored, and how people may ask for it."""
 
     passage: Passage
-    dense_sha256: str
+    expansions: tuple[Expansion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to see the passages: by their own text, or by their expansions too.
+
+    `pieces` and `words` of the expanded view are those of the expansions alone; its `lexical` holds both texts.
+    `words` is None where the encoder offers no late interaction.
+    """
+
+    pieces: PieceIndex
+    lexical: LexicalIndex
+    words: InteractionIndex | None
+
+    @property
+    def sizes(self) -> set[int]:
+        """How many passages each part knows: one number, in a sound view."""
+        views = {view.size for view in self.lexical.views.values()}
+        return {self.pieces.size, *views, *({self.words.size} if self.words else set())}
+
+    def dump(self) -> dict[str, bytes]:
+        """File name → content."""
+        parts = {"dense": self.pieces.dump(), "lexical": self.lexical.dump()}
+        if self.words:
+            parts["words"] = self.words.dump()
+        return {f"{part}/{name}": data for part, files in parts.items() for name, data in files.items()}
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> View:
+        """Of files as `dump` made them.
+
+        Raises:
+            KeyError, ValueError or RuntimeError: they are no such files, or don't fit together.
+        """
+        words = _under(files, "words/")
+        return cls(
+            PieceIndex.load(_under(files, "dense/")),
+            LexicalIndex.load(_under(files, "lexical/")),
+            InteractionIndex.load(words) if words else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An opened generation. Row `n` of the vectors and of the postings is `passages[n]`."""
+    """An opened generation. Row `n` of every index is `rows[n]`."""
 
     name: str
     description: Mapping[str, Any]
     documents: Mapping[str, DocumentInfo]
     rows: Sequence[Row]
-    dense: DenseIndex
-    lexical: LexicalIndex
+    plain: View
+    expanded: View
+    names: Names
+    years: Ints
+    """The report's year of each passage, int64 `[passages]`."""
+    has_expansions: Mask
     texts: Mapping[str, bytes]
 
     @classmethod
@@ -47,18 +94,22 @@ class Snapshot:
         """
         files = generation.files
         try:
-            documents = [_document(json.loads(line)) for line in files["documents.jsonl"].splitlines()]
+            documents = {x.id: x for x in (_document(json.loads(n)) for n in files["documents.jsonl"].splitlines())}
             rows = [_row(json.loads(line)) for line in files["passages.jsonl"].splitlines()]
-            dense = DenseIndex.load(files["vectors.faiss"])
-            lexical = LexicalIndex.load({k.removeprefix("lexical/"): v for k, v in files.items() if "lexical/" in k})
-            texts = {x.id: files[f"texts/{x.id}.txt"] for x in documents}
+            plain, expanded = View.load(_under(files, "plain/")), View.load(_under(files, "expanded/"))
+            names = Names.load(files["names.json"])
+            texts = {name: files[f"texts/{name}.txt"] for name in documents}
+            years = np.array([documents[row.passage.document_id].year for row in rows], dtype=np.int64)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:  # FAISS raises RuntimeError
             raise IndexProblem(
                 "index_damaged", f"索引 {generation.name} 的内容不完整（{type(error).__name__}）"
             ) from error
-        if dense.size != len(rows) or any(view.size != len(rows) for view in lexical.views.values()):
+        if plain.sizes | expanded.sizes != {len(rows)}:
             raise IndexProblem("index_damaged", f"索引 {generation.name} 的各部分数目不符")
-        return cls(generation.name, generation.manifest, {x.id: x for x in documents}, rows, dense, lexical, texts)
+        enriched = np.array([bool(row.expansions) for row in rows], dtype=np.bool_)
+        return cls(
+            generation.name, generation.manifest, documents, rows, plain, expanded, names, years, enriched, texts
+        )
 
     def text(self, document_id: str) -> str:
         """The document's text exactly as it was indexed."""
@@ -82,7 +133,11 @@ def dump_documents(documents: Sequence[DocumentInfo]) -> bytes:
 
 
 def dump_rows(rows: Sequence[Row]) -> bytes:
-    return _lines({**asdict(row.passage), "dense_sha256": row.dense_sha256} for row in rows)
+    return _lines({**asdict(row.passage), "expansions": [asdict(x) for x in row.expansions]} for row in rows)
+
+
+def _under(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+    return {name.removeprefix(folder): data for name, data in files.items() if name.startswith(folder)}
 
 
 def _lines(records: Iterable[Mapping[str, Any]]) -> bytes:
@@ -116,4 +171,4 @@ def _row(record: dict[str, Any]) -> Row:
         lines=(record["lines"][0], record["lines"][1]),
         columns=tuple(record["columns"]),
     )
-    return Row(passage, record["dense_sha256"])
+    return Row(passage, tuple(Expansion(**x) for x in record["expansions"]))

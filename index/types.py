@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from corpus.expansions import Expansion
 from corpus.types import Citation, Passage, Span
 
 Floats = npt.NDArray[np.float32]
@@ -35,8 +36,10 @@ class Hit:
     """A passage that was found.
 
     `rank` counts from 1. `score` orders hits of one search and means nothing across searches. `signals`
-    are what each arm said: `dense` an inner product of unit vectors, `lexical` a BM25 score; an arm that
-    did not see the passage is absent. `highlights` are spans of the document that answer best.
+    are what each arm said, as shares of the question from 0 to 1: `dense` by meaning, `lexical` by words; and
+    `expansion`, what the passage's expansions added to its score. An arm that did not see the passage is absent.
+    `highlights` are spans of the document that answer best. `expansion` is why the passage was found, where an
+    expansion did it: retrieval-only text, never to be quoted or cited.
     """
 
     rank: int
@@ -45,6 +48,7 @@ class Hit:
     passage: Passage
     citation: Citation
     highlights: tuple[Span, ...] = ()
+    expansion: Expansion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,34 @@ class Encoder(Protocol):
     def encode_passages(self, texts: Sequence[str]) -> Floats: ...
 
 
+@runtime_checkable
+class LateInteraction(Protocol):
+    """What an encoder may offer beside: the words of a text, each with a vector and a weight of its own."""
+
+    dim: int
+
+    def units(self, texts: Sequence[str]) -> list[Ints]:
+        """The distinct words of each text as ids, int64, rising."""
+
+    def unit_vectors(self, units: Ints) -> Floats:
+        """float32 `[len(units), dim]`, rows of length 1."""
+
+    def unit_weights(self, units: Ints) -> Floats:
+        """What each word counts in a question, float32 `[len(units)]`, positive."""
+
+
 class Retriever(Protocol):
     """Questions → hits."""
 
-    def search(self, query: str, top_k: int = 5, mode: Mode = "hybrid", filters: Filters = NO_FILTERS) -> list[Hit]:
-        """At most `top_k` hits by falling score; equal scores in the order of the passages.
+    def search(
+        self,
+        query: str,
+        top_k: int = 5,
+        mode: Mode = "hybrid",
+        filters: Filters = NO_FILTERS,
+        expansions: bool = True,
+    ) -> list[Hit]:
+        """At most `top_k` hits, best first; a question of several parts has the best hits of each in turn.
 
         Fewer, down to none, where the filters or the arms leave fewer: a passage that no arm sees
         anything in is no hit. The same call on the same index gives the same hits.

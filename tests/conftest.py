@@ -17,7 +17,7 @@ from corpus.structure import parse
 from corpus.types import Document, Passage
 from index.encoders import BundledEncoder
 from service.assistant import Assistant
-from service.settings import Settings, load_settings
+from service.settings import SETTINGS, Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +37,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The tester's own settings and data stay out of the tests."""
-    for name in ("ENCODER", "REPORTS", "TOP_K", "HOST", "PORT", "API_KEY", "MAX_QUESTION", "MAX_BODY"):
-        monkeypatch.delenv(f"KEWEN_{name}", raising=False)
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
     monkeypatch.setenv("KEWEN_HOME", str(tmp_path / "home"))
 
 
@@ -62,6 +62,38 @@ def passages(reports: dict[str, Document], structures: dict[str, Structure]) -> 
 @pytest.fixture(scope="session")
 def bundled() -> BundledEncoder:
     return BundledEncoder()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence-transformers model with a tiny random transformer, made here."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("tiny")
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *"宝山区有多少家生物医药企业先投后股很长的一段话",
+        *"abcdefghijklmnopqrstuvwxyz0123456789",
+    ]
+    (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(vocabulary)), encoding="utf-8")
+    tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"))
+    size = len(dict.fromkeys(vocabulary))
+    config = BertConfig(
+        vocab_size=size, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    tokenizer.save_pretrained(folder / "bert")
+    BertModel(config).save_pretrained(folder / "bert")
+    word = Transformer(str(folder / "bert"), max_seq_length=64)
+    SentenceTransformer(modules=[word, Pooling(word.get_embedding_dimension())]).save(str(folder / "model"))
+    return folder / "model"
 
 
 @pytest.fixture(scope="session")

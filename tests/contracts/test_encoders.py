@@ -1,14 +1,12 @@
-"""The contract of `index.types.Encoder`, over the bundled encoder and a real sentence-transformers model."""
+"""The contracts of `index.types.Encoder` and `LateInteraction`: the bundled encoder, a real sentence-transformers model."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index.encoders import BundledEncoder, SentenceTransformerEncoder
-from index.types import Encoder
+from index.types import Encoder, LateInteraction
 
 TEXTS = [
     "宝山区有多少家生物医药企业？",
@@ -19,38 +17,6 @@ TEXTS = [
     "宝山区有多少家生物医药企业？",
     "很长的一段话。" * 300,
 ]
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sentence-transformers model with a tiny random transformer, made here."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("tiny")
-    vocabulary = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *"宝山区有多少家生物医药企业先投后股很长的一段话",
-        *"abcdefghijklmnopqrstuvwxyz0123456789",
-    ]
-    (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(vocabulary)), encoding="utf-8")
-    tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"))
-    size = len(dict.fromkeys(vocabulary))
-    config = BertConfig(
-        vocab_size=size, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    tokenizer.save_pretrained(folder / "bert")
-    BertModel(config).save_pretrained(folder / "bert")
-    word = Transformer(str(folder / "bert"), max_seq_length=64)
-    SentenceTransformer(modules=[word, Pooling(word.get_embedding_dimension())]).save(str(folder / "model"))
-    return folder / "model"
 
 
 @pytest.fixture(scope="session", params=["bundled", "sentence-transformers"])
@@ -93,3 +59,31 @@ def test_fingerprint_is_of_the_model(encoder):
     again = BundledEncoder() if isinstance(encoder, BundledEncoder) else SentenceTransformerEncoder(encoder.name)
     assert again.fingerprint == encoder.fingerprint
     assert len(encoder.fingerprint) == 64
+
+
+def test_only_the_bundled_encoder_offers_words(encoder):
+    assert isinstance(encoder, LateInteraction) is isinstance(encoder, BundledEncoder)
+
+
+def test_words_of_a_text_are_distinct_and_its_own(bundled):
+    together = bundled.units([*TEXTS, ""])
+    assert together[0].tolist() == together[5].tolist()
+    assert together[-1].shape == (0,)
+    for text, units in zip(TEXTS, together, strict=False):
+        assert units.dtype == np.int64
+        assert units.size
+        assert (np.diff(units) > 0).all()
+        assert (bundled.units([text])[0] == units).all()
+    assert bundled.units([]) == []
+
+
+def test_words_have_unit_vectors_and_positive_weights(bundled):
+    units = np.unique(np.concatenate(bundled.units(TEXTS)))
+    vectors, weights = bundled.unit_vectors(units), bundled.unit_weights(units)
+    assert (vectors.dtype, vectors.shape) == (np.float32, (len(units), bundled.dim))
+    assert (weights.dtype, weights.shape) == (np.float32, (len(units),))
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert (weights > 0).all()
+    assert np.allclose(bundled.unit_vectors(units[3:5]), vectors[3:5], atol=1e-6)
+    assert bundled.unit_vectors(units[:0]).shape == (0, bundled.dim)
+    assert bundled.unit_weights(units[:0]).shape == (0,)

@@ -1,4 +1,4 @@
-"""The contract of `index.types.Retriever`, and its values against a brute-force oracle."""
+"""The contract of `index.types.Retriever`, and its values against their definitions, one passage at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from index.context import dense_text, lexical_text
-from index.fusion import lexical_weight
+from corpus.library import Library, shipped_folder
+from index.build import build_index
+from index.context import expansion_text, passage_text
+from index.fusion import EXPANSION_SHARE, fuse
+from index.generations import GenerationStore
+from index.interaction import THRESHOLD
 from index.lexical import K1, B
+from index.query import Query
 from index.search import HybridRetriever
 from index.segment import characters, words
+from index.snapshot import Snapshot
 from index.types import MODES, Filters
 
 QUERIES = (
@@ -25,86 +31,178 @@ QUERIES = (
 )
 
 
+class Averaged:
+    """The bundled encoder without its words: what any sentence-transformers model offers."""
+
+    def __init__(self, encoder):
+        self._encoder = encoder
+        self.name, self.dim, self.fingerprint = "averaged", encoder.dim, encoder.fingerprint + "-averaged"
+
+    def encode_queries(self, texts):
+        return self._encoder.encode_queries(texts)
+
+    def encode_passages(self, texts):
+        return self._encoder.encode_passages(texts)
+
+
+@pytest.fixture(scope="session")
+def averaged(bundled, tmp_path_factory) -> HybridRetriever:
+    store, encoder = GenerationStore(tmp_path_factory.mktemp("averaged") / "index"), Averaged(bundled)
+    build_index(Library(shipped_folder()), store, encoder)
+    return HybridRetriever(Snapshot.load(store.open()[0]), encoder)
+
+
 @pytest.fixture
-def retriever(assistant) -> HybridRetriever:
+def late(assistant) -> HybridRetriever:
     return assistant.retriever()
 
 
-def brute_bm25(query: str, texts: list[str], terms) -> np.ndarray:
-    """BM25 from its definition, one passage and one term at a time."""
+@pytest.fixture(params=["late", "averaged"])
+def retriever(request) -> HybridRetriever:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def read(reports, passages) -> list[str]:
+    """What an index reads of each passage, in its order."""
+    return [passage_text(d.title, d.year, p) for name, d in reports.items() for p in passages[name]]
+
+
+def asked(retriever, read) -> list[str]:
+    """The same, with each passage's expansions."""
+    rows = retriever.snapshot.rows
+    return [f"{text}\n{expansion_text(row.expansions)}" for text, row in zip(read, rows, strict=True)]
+
+
+def brute_shares(query: str, texts: list[str], terms) -> np.ndarray:
+    """BM25 from its definition, one passage and one term at a time, by what the question's terms weigh."""
     passages = [Counter(terms(text)) for text in texts]
-    lengths = [sum(x.values()) for x in passages]
-    mean = sum(lengths) / len(lengths)
-    scores = []
-    for passage, length in zip(passages, lengths, strict=True):
-        score = 0.0
-        for term in set(terms(query)):
-            df = sum(term in x for x in passages)
-            idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
-            tf = passage[term]
-            score += idf * tf / (tf + K1 * (1 - B + B * length / mean)) if tf else 0.0
-        scores.append(score)
-    return np.array(scores)
+    mean = sum(sum(x.values()) for x in passages) / len(passages)
+    scores, total = np.zeros(len(texts)), 0.0
+    for term in set(terms(query)):
+        df = sum(term in x for x in passages)
+        idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
+        total += idf
+        for n, passage in enumerate(passages):
+            if tf := passage[term]:
+                scores[n] += idf * tf / (tf + K1 * (1 - B + B * sum(passage.values()) / mean))
+    return scores / total if total else scores
 
 
-def z(scores: np.ndarray) -> np.ndarray:
-    return (scores - scores.mean()) / scores.std() if scores.std() else scores * 0
+def lexical_shares(query: str, texts: list[str]) -> np.ndarray:
+    return (brute_shares(query, texts, characters) + brute_shares(query, texts, words)) / 2
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_lexical_scores_are_bm25(retriever, query):
-    snapshot = retriever.snapshot
-    texts = [
-        lexical_text(
-            snapshot.documents[r.passage.document_id].title, snapshot.documents[r.passage.document_id].year, r.passage
-        )
-        for r in snapshot.rows
-    ]
-    expected = brute_bm25(query, texts, characters) + brute_bm25(query, texts, words)
-    hits = retriever.search(query, 20, "lexical")
-    order = sorted(np.flatnonzero(expected > 1e-9), key=lambda n: (-np.float32(expected[n]), n))[:20]
-    assert [round(h.score, 2) for h in hits] == [round(float(expected[n]), 2) for n in order]
-    assert {h.passage.id for h in hits[:5]} == {snapshot.rows[n].passage.id for n in order[:5]}
+def dense_shares(encoder, query: str, texts: list[str]) -> np.ndarray:
+    """Late interaction from its definition, with vectors that were never stored."""
+    (units,) = encoder.units([query])
+    vectors, weights = encoder.unit_vectors(units), encoder.unit_weights(units)
+    shares = []
+    for found in encoder.units(texts):
+        best = (vectors @ encoder.unit_vectors(found).T).max(axis=1)
+        shares.append(float(weights @ np.maximum(best - THRESHOLD, 0) / (1 - THRESHOLD) / weights.sum()))
+    return np.array(shares)
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_dense_scores_are_cosines(retriever, query):
-    snapshot, encoder = retriever.snapshot, retriever.encoder
-    vectors = encoder.encode_passages([dense_text(r.passage) for r in snapshot.rows])
-    expected = vectors @ encoder.encode_queries([query])[0]
-    hits = retriever.search(query, 10, "dense")
-    assert [h.score for h in hits] == pytest.approx(sorted(expected, reverse=True)[:10], abs=1e-3)
+def originals(hits: list) -> list:
+    """Hits that do not repeat a better one's text: those that do stand behind the others."""
+
+    def copies(a: str, b: str) -> bool:
+        x, y = (set(itertools.pairwise(text)) for text in (a, b))
+        return len(x & y) >= 0.8 * len(x | y)
+
+    return [h for h in hits if not any(copies(h.passage.text, o.passage.text) for o in hits if o.score > h.score)]
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_hybrid_is_the_weighted_sum_of_what_the_arms_say(retriever, query):
-    lexical = {h.passage.id: h.score for h in retriever.search(query, 100, "lexical")}
-    dense = {h.passage.id: h.score for h in retriever.search(query, 100, "dense")}
-    ids = sorted(lexical.keys() | dense.keys())
-    snapshot = retriever.snapshot
-    full = snapshot.lexical.scores(query)
-    row = {r.passage.id: n for n, r in enumerate(snapshot.rows)}
-    weight = lexical_weight(snapshot.lexical.coverage(query))
-    fused = weight * z(np.array([float(full[row[x]]) for x in ids])) + (1 - weight) * z(
-        np.array([dense.get(x, min(dense.values())) for x in ids])
-    )
-    expected = sorted(fused, reverse=True)[:10]
-    assert [h.score for h in retriever.search(query, 10)] == pytest.approx(expected, abs=5e-3)
+def test_lexical_scores_are_shares_of_bm25(late, read, query):
+    expected = lexical_shares(query, read)
+    assert late.snapshot.plain.lexical.shares(query) == pytest.approx(expected, abs=1e-4)
+    hits = late.search(query, 20, "lexical", expansions=False)
+    row = {r.passage.id: n for n, r in enumerate(late.snapshot.rows)}
+    assert all(hit.score == pytest.approx(expected[row[hit.passage.id]], abs=1e-4) for hit in hits)
+    assert max((hit.score for hit in hits), default=0) == pytest.approx(expected.max(), abs=1e-4)
+    assert len(hits) == min(20, np.count_nonzero(expected > 1e-9))
 
 
+@pytest.mark.parametrize("query", QUERIES)
+def test_dense_scores_are_those_of_late_interaction(late, read, query):
+    expected = dense_shares(late.encoder, query, read)
+    row = {r.passage.id: n for n, r in enumerate(late.snapshot.rows)}
+    hits = late.search(query, 20, "dense", expansions=False)
+    assert all(hit.score == pytest.approx(expected[row[hit.passage.id]], abs=0.01) for hit in hits)
+    assert hits[0].score == pytest.approx(expected.max(), abs=0.01)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_hybrid_is_the_weighted_sum_of_what_the_arms_say(late, read, query):
+    expected = fuse(dense_shares(late.encoder, query, read), lexical_shares(query, read))
+    row = {r.passage.id: n for n, r in enumerate(late.snapshot.rows)}
+    hits = late.search(query, 5, expansions=False)
+    assert all(hit.score == pytest.approx(expected[row[hit.passage.id]], abs=0.01) for hit in hits)
+    assert originals(hits)[-1].score >= np.delete(expected, [row[hit.passage.id] for hit in hits]).max() - 0.01
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_expansions_add_their_share_of_what_they_bring(late, read, query):
+    both = asked(late, read)
+    plain = fuse(dense_shares(late.encoder, query, read), lexical_shares(query, read))
+    dense = np.maximum(dense_shares(late.encoder, query, both), dense_shares(late.encoder, query, read))
+    expected = plain + EXPANSION_SHARE * np.maximum(fuse(dense, lexical_shares(query, both)) - plain, 0)
+    row = {r.passage.id: n for n, r in enumerate(late.snapshot.rows)}
+    for hit in late.search(query, 30):
+        assert hit.score == pytest.approx(expected[row[hit.passage.id]], abs=0.015)
+        gain = hit.score - plain[row[hit.passage.id]]
+        assert hit.signals.get("expansion", 0) == pytest.approx(gain, abs=0.015)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_an_encoder_without_words_finds_passages_by_their_nearest_sentence(averaged, query):
+    snapshot, vector = averaged.snapshot, averaged.encoder.encode_queries([query])[0]
+    cosines, _ = snapshot.plain.pieces.nearest(vector, np.arange(len(snapshot.rows)))
+    best = snapshot.rows[int(np.argmax(cosines))].passage
+    hits = averaged.search(query, 5, "dense", expansions=False)
+    assert hits[0].passage == best
+    assert {h.passage.id for h in hits} <= {snapshot.rows[n].passage.id for n in np.argsort(-cosines)[:15]}
+
+
+@pytest.mark.parametrize("expansions", [True, False])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("query", QUERIES)
-def test_order_ranks_and_repeatability(retriever, mode, query):
-    hits = retriever.search(query, 12, mode)
+def test_order_ranks_and_repeatability(retriever, mode, query, expansions):
+    hits = retriever.search(query, 12, mode, expansions=expansions)
     assert [h.rank for h in hits] == list(range(1, len(hits) + 1))
-    assert all(a.score >= b.score for a, b in itertools.pairwise(hits))
+    assert all(a.score >= b.score for a, b in itertools.pairwise(originals(hits)))
     assert len({h.passage.id for h in hits}) == len(hits)
-    assert retriever.search(query, 12, mode) == hits
-    assert retriever.search(query, 3, mode) == hits[:3]
+    assert retriever.search(query, 12, mode, expansions=expansions) == hits
+    assert retriever.search(query, 3, mode, expansions=expansions) == hits[:3]
+
+
+def test_a_question_has_the_same_hits_whatever_was_asked_before(retriever):
+    alone = {query: HybridRetriever(retriever.snapshot, retriever.encoder).search(query) for query in QUERIES}
+    for query in reversed(QUERIES):
+        assert retriever.search(query) == alone[query]
+
+
+def test_a_plain_text_is_taken_literally(retriever):
+    for query in QUERIES:
+        assert retriever.search(query) == retriever.search(Query.literal(query))
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_filters_hold_and_lose_nothing(retriever, mode):
+@pytest.mark.parametrize("query", [*QUERIES, "的", "𠮷野家", "zzzzqqq", "0", "1.5 2,000", "a" * 3000, "宝山" * 500])
+def test_scores_and_signals_are_numbers(retriever, mode, query):
+    for question in (Query.literal(query), retriever.understand(query)):
+        for hit in retriever.search(question, 50, mode):
+            assert hit.score >= 0
+            assert all(math.isfinite(x) for x in (hit.score, *hit.signals.values()))
+            assert set(hit.signals) <= {"dense", "lexical", "expansion"}
+            assert all(0 <= hit.signals.get(arm, 0) <= 1 for arm in ("dense", "lexical"))
+            assert mode == "hybrid" or set(hit.signals) <= {mode, "expansion"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_filters_hold(retriever, mode):
     for filters, holds in (
         (Filters(years=(2022, 2025)), lambda c: 2022 <= c.year <= 2025),
         (
@@ -113,11 +211,19 @@ def test_filters_hold_and_lose_nothing(retriever, mode):
         ),
         (Filters(series=frozenset({"宝山区科技创新“十五五”规划"})), lambda c: c.year == 2026),
     ):
-        hits = retriever.search("宝山区 科创中心 主阵地", 100, mode, filters)
-        assert hits
-        assert all(holds(h.citation) for h in hits)
-    only = Filters(document_ids=frozenset({"shanghai-2025-districts"}))
-    assert len(retriever.search("宝山区", 100, "dense", only)) == 17
+        for question in ("宝山区 科创中心 主阵地", retriever.understand("徐汇和长宁2015年、2022年的科创中心")):
+            hits = retriever.search(question, 100, mode, filters)
+            assert hits or isinstance(question, Query)
+            assert all(holds(h.citation) for h in hits)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_filters_lose_nothing_and_change_no_score(late, mode):
+    query, only = "宝山区 科创中心 主阵地", Filters(document_ids=frozenset({"shanghai-2025-districts"}))
+    every = {h.passage.id: h.score for h in late.search(query, 100, mode) if h.citation.year == 2025}
+    filtered = {h.passage.id: h.score for h in late.search(query, 100, mode, only)}
+    assert every
+    assert every.items() <= filtered.items()
 
 
 def test_hits_carry_exact_citations_and_highlights(retriever):
@@ -129,9 +235,11 @@ def test_hits_carry_exact_citations_and_highlights(retriever):
             assert all(set(range(s, e)) <= inside for s, e in hit.highlights)
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("query", ["？！。", "～～～", "\u200b"])
-def test_a_query_without_words_finds_nothing(retriever, query):
-    assert retriever.search(query, 5) == []
+def test_a_query_without_words_finds_nothing(retriever, query, mode):
+    assert retriever.search(query, 5, mode) == []
+    assert retriever.search(retriever.understand(query), 5, mode) == []
 
 
 @pytest.mark.parametrize(("top_k", "mode"), [(0, "hybrid"), (-1, "dense"), (5, "fuzzy")])

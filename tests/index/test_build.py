@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from corpus.expansions import Expansion, expansions_line, expansions_path
 from corpus.library import Library
-from index.build import build_index
+from index.build import build_index, document_part
 from index.generations import GenerationStore
 from index.search import HybridRetriever
 from index.snapshot import Snapshot
@@ -20,6 +21,7 @@ class CountingEncoder:
     def __init__(self, encoder):
         self._encoder = encoder
         self.name, self.dim, self.fingerprint = encoder.name, encoder.dim, encoder.fingerprint
+        self.units, self.unit_vectors, self.unit_weights = encoder.units, encoder.unit_vectors, encoder.unit_weights
         self.encoded: list[str] = []
 
     def encode_queries(self, texts):
@@ -45,16 +47,92 @@ def test_what_is_indexed_is_what_the_corpus_holds(assistant, reports, passages):
     assert {name: snapshot.text(name) for name in snapshot.documents} == {n: d.text for n, d in reports.items()}
 
 
-def test_only_new_passages_are_embedded(store, make_folder, bundled):
+def enrich(folder, name: str, *texts: str) -> None:
+    """Write expansions beside a document: the same for each of its passages."""
+    library = Library(folder)
+    (entry,) = (x for x in library if x.id == name)
+    lines = [
+        expansions_line(p, [Expansion("question", "zh", x, "测试") for x in texts])
+        for p in document_part(library.read(entry))[1]
+    ]
+    expansions_path(folder, name).write_bytes(b"".join(lines))
+
+
+def test_only_new_pieces_are_embedded(store, make_folder, bundled):
     encoder = CountingEncoder(bundled)
     folder = make_folder({"a.txt": TEXT})
     first = build_index(Library(folder), store, encoder)
-    assert (first.embedded, first.reused) == (2, 0)
+    assert (first.embedded, first.reused) == (3, 0)
     make_folder({"a.txt": TEXT, "b.txt": "嘉定区聚焦汽车新四化，打造世界级汽车产业中心。"})
     encoder.encoded.clear()
     second = build_index(Library(folder), store, encoder)
-    assert (second.embedded, second.reused) == (1, 2)
-    assert [text.strip()[:3] for text in encoder.encoded] == ["嘉定区"]
+    assert (second.embedded, second.reused) == (1, 3)
+    (text,) = encoder.encoded
+    assert "嘉定区聚焦汽车新四化" in text
+
+
+def test_only_new_expansions_are_embedded(store, make_folder, bundled):
+    encoder = CountingEncoder(bundled)
+    folder = make_folder({"a.txt": TEXT})
+    build_index(Library(folder), store, encoder)
+    enrich(folder, "a", "药厂有几个")
+    encoder.encoded.clear()
+    report = build_index(Library(folder), store, encoder)
+    assert set(encoder.encoded) == {"药厂有几个"}
+    assert report.reused == 3
+    assert [[x.text for x in row.expansions] for row in load(store).rows] == [["药厂有几个"]] * 2
+    encoder.encoded.clear()
+    build_index(Library(folder), store, encoder)
+    assert encoder.encoded == []
+
+
+def test_an_encoder_without_words_reads_each_passage_whole(store, make_folder, bundled):
+    encoder = CountingEncoder(bundled)
+    del encoder.units
+    report = build_index(Library(make_folder({"a.txt": TEXT})), store, encoder)
+    assert report.embedded == len(load(store).rows) == 2
+    assert load(store).plain.words is None
+    assert all("标题0" in text for text in encoder.encoded)
+
+
+def test_what_is_wrong_with_expansions_is_said_and_costs_no_passage(store, make_folder, bundled):
+    folder = make_folder({"a.txt": TEXT, "b.txt": "嘉定区聚焦汽车。"})
+    enrich(folder, "a", "药厂有几个")
+    path = expansions_path(folder, "a")
+    path.write_bytes(path.read_bytes() + b'{"half')
+    make_folder({"a.txt": TEXT.replace("449", "450"), "b.txt": "嘉定区聚焦汽车。"})
+    report = build_index(Library(folder), store, bundled)
+    assert [x.status for x in report.documents] == ["ok", "ok"]
+    assert report.complete
+    assert "a.expansions.jsonl" in report.documents[0].message
+    assert "第 3 行读不了" in report.documents[0].message
+    assert "1 段的原文已变" in report.documents[0].message
+    assert report.documents[1].message == ""
+    assert load(store).has_expansions.tolist() == [False, True, False]
+
+
+def test_expansions_that_cannot_be_read_cost_no_passage(store, make_folder, bundled):
+    folder = make_folder({"a.txt": TEXT})
+    expansions_path(folder, "a").mkdir()
+    report = build_index(Library(folder), store, bundled)
+    assert "读不了" in report.documents[0].message
+    assert not load(store).has_expansions.any()
+
+
+def test_a_document_that_is_kept_keeps_its_expansions(store, make_folder, bundled):
+    folder = make_folder({"a.txt": TEXT})
+    enrich(folder, "a", "药厂有几个")
+    build_index(Library(folder), store, bundled)
+    (folder / "a.txt").unlink()
+    make_folder({"b.txt": "嘉定区聚焦汽车。"})
+    (folder / "reports.toml").write_text(
+        (folder / "reports.toml").read_text(encoding="utf-8")
+        + '\n[[document]]\nid = "a"\nfile = "a.txt"\ntitle = "标题0"\nyear = 2020\nseries = "系列"\nkind = "报告"\n',
+        encoding="utf-8",
+    )
+    report = build_index(Library(folder), store, bundled)
+    assert [(x.id, x.status) for x in report.documents] == [("b", "ok"), ("a", "kept")]
+    assert load(store).has_expansions.tolist() == [False, True, True]
 
 
 def test_reused_vectors_are_the_same_as_new_ones(store, make_folder, bundled, tmp_path):
@@ -127,7 +205,8 @@ def test_parts_that_do_not_fit_are_damage(store, make_folder, bundled):
 def test_progress_reaches_the_end(store, make_folder, bundled):
     seen: list[tuple[int, int]] = []
     build_index(Library(make_folder({"a.txt": TEXT})), store, bundled, lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (2, 2)
+    assert seen[-1] == (3, 3)
+    assert all(done <= total for done, total in seen)
 
 
 def test_a_damaged_current_generation_does_not_cost_the_last_copy_of_a_document(store, make_folder, bundled):
@@ -146,7 +225,16 @@ def test_an_index_of_sound_files_with_senseless_content_can_be_rebuilt(store, ma
     library = Library(make_folder({"a.txt": TEXT}))
     build_index(library, store, bundled)
     files = dict(store.open()[0].files)
-    for name in ("vectors.faiss", "passages.jsonl", "lexical/words.json"):
+    for name in (
+        "plain/dense/vectors.faiss",
+        "expanded/dense/starts.npy",
+        "plain/dense/keys.bin",
+        "passages.jsonl",
+        "names.json",
+        "plain/lexical/words.json",
+        "expanded/words/terms.npy",
+    ):
+        assert name in files
         with store.writer():
             store.publish({**files, name: b"junk"}, {"encoder": {}})
         with pytest.raises(IndexProblem, match="不完整"):

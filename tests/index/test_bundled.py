@@ -1,10 +1,11 @@
-"""The bundled encoder: sound files, one set of vectors in three libraries, and both languages in one space."""
+"""The bundled encoder: sound files, what other libraries read in them, and both languages in one space."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +22,6 @@ from index.encoders import (
 )
 
 FOLDER = Path(index.__file__).parent / "bundled"
-TEXTS = [
-    "宝山区有多少家生物医药企业？",
-    "which park works on medical robots?",
-    "张江 G60 科创走廊 AI4S，2026年增长4.69%。",
-    "先投后股",
-    "大零号湾科技创新策源功能区建设",
-    "Shanghai science and technology innovation center",
-    "龘靐齉 unknownword𠮷",
-]
 
 
 def test_files_are_those_that_were_made():
@@ -43,22 +35,55 @@ def test_it_is_small():
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 40_000_000
 
 
-@pytest.fixture(scope="module")
-def vectors(bundled) -> np.ndarray:
-    return bundled.encode_passages(TEXTS)
+def test_the_files_are_of_the_format_that_the_code_reads(bundled):
+    from index.interaction import THRESHOLD
+
+    config = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
+    assert (config["dim"], config["threshold"]) == (bundled.dim, THRESHOLD)
 
 
-def test_model2vec_gives_the_same_vectors(vectors):
-    from model2vec import StaticModel
+def test_other_libraries_read_the_same_words_and_vectors(bundled):
+    """Chinese words by `tokenizers`, vectors by `safetensors`: the average from its definition."""
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer
 
-    other = StaticModel.from_pretrained(FOLDER).encode(TEXTS)
-    other = other / np.linalg.norm(other, axis=1, keepdims=True)
-    assert (vectors * other).sum(axis=1).min() > 0.999
+    tensors, tokenizer = load_file(FOLDER / "model.safetensors"), Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
+    assert len(tensors["embeddings"]) == len(tensors["scales"]) == len(tensors["weights"]) == bundled.size
+    assert tokenizer.get_vocab_size() == bundled.size
+    for text in ("先投后股", "大零号湾科技创新策源功能区建设", "宝山区有多少家生物医药企业"):
+        ids = sorted({i for i in tokenizer.encode(text, add_special_tokens=False).ids if i})
+        rows = tensors["embeddings"][ids].astype(np.float64) * tensors["scales"][ids, None]
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        mean = tensors["weights"][ids] @ rows
+        assert bundled.units([text])[0].tolist() == ids
+        assert bundled.unit_vectors(np.array(ids)) == pytest.approx(rows, abs=1e-5)
+        assert bundled.encode_passages([text])[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
 
 
-def test_sentence_transformers_gives_the_same_vectors(vectors):
-    other = SentenceTransformerEncoder(str(FOLDER)).encode_passages(TEXTS)
-    assert (vectors * other).sum(axis=1).min() > 0.999
+def test_numbers_and_names_that_it_lacks_match_themselves_alone(bundled):
+    texts = ["8675309", "1234567", "qqzzxx", "wwyyvv"]
+    units = [int(u) for (u,) in bundled.units(texts)]
+    assert len(set(units)) == 4
+    assert all(unit >= bundled.size for unit in units)
+    assert [(unit - bundled.size) % 2 for unit in units] == [0, 0, 1, 1]
+    cosines = bundled.unit_vectors(np.array(units)) @ bundled.unit_vectors(np.array(units)).T
+    assert np.diag(cosines) == pytest.approx(np.ones(4), abs=1e-5)
+    assert (cosines - np.eye(4)).max() < 0.9
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("robots", "robot"), ("companies", "company"), ("Funded", "fund"), ("training", "train")]
+)
+def test_inflected_english_words_are_known(bundled, a, b):
+    for word in (a, b):
+        (unit,) = bundled.units([word])[0]
+        assert unit < bundled.size
+    assert float(np.multiply(*bundled.encode_queries([a, b])).sum()) > 0.5
+
+
+def test_a_name_of_letters_and_digits_falls_into_its_parts(bundled):
+    parts = set(bundled.units(["qqzzxx"])[0]) | set(bundled.units(["8675309"])[0])
+    assert set(bundled.units(["qqzzxx-8675309"])[0]) == parts
 
 
 def test_traditional_and_width_are_one(bundled):
@@ -94,10 +119,10 @@ def test_the_card_gives_the_numbers_of_these_files():
         assert needed in card
     size = (FOLDER / "model.safetensors").stat().st_size / 1e6
     assert f"{size:.1f} MB" in card
-    rows = dict(re.findall(r"\| (T\d):[^|]*\|[^|]*\| ([\d. /]+) \|", card))
+    rows = dict(re.findall(r"\| (T\d):[^|]*\|[^|]*\| ([\d. /]+) \|", card))  # late interaction alone
     reached = {name: [float(x) for x in cell.split(" / ")] for name, cell in rows.items()}
-    # The static row that the training data's own notes report.
-    wanted = {"T1": (0.775, 0.940), "T2": (0.553, 0.894), "T3": (0.791, 0.978), "T4": (0.481, 0.812)}
+    # What the encoder has to reach by itself: near BM25 in one language, far above it across two.
+    wanted = {"T1": (0.90, 0.98), "T2": (0.80, 0.95), "T3": (0.90, 0.98), "T4": (0.70, 0.94)}
     for name, (first, tenth) in wanted.items():
         assert reached[name][0] >= first
         assert reached[name][1] >= tenth
@@ -137,15 +162,14 @@ def test_prompts_of_well_known_families(name, configured, prompts):
     assert prompts_of(name, configured) == prompts
 
 
-def test_prompts_reach_the_model(tmp_path):
-    from sentence_transformers import SentenceTransformer
-
+def test_prompts_reach_the_model(tiny_model, tmp_path):
     folder = tmp_path / "multilingual-e5-tiny"
-    SentenceTransformer(str(FOLDER)).save(str(folder))
+    shutil.copytree(tiny_model, folder)
     encoder = SentenceTransformerEncoder(str(folder))
-    plain = SentenceTransformerEncoder(str(FOLDER))
+    plain = SentenceTransformerEncoder(str(tiny_model))
     assert np.allclose(encoder.encode_queries(["宝山"]), plain.encode_queries(["query: 宝山"]), atol=1e-5)
     assert np.allclose(encoder.encode_passages(["宝山"]), plain.encode_passages(["passage: 宝山"]), atol=1e-5)
+    assert not np.allclose(encoder.encode_queries(["宝山"]), plain.encode_queries(["宝山"]), atol=1e-3)
     assert encoder.fingerprint != plain.fingerprint
 
 

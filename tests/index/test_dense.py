@@ -1,13 +1,15 @@
-"""FAISS against numpy, values and order."""
+"""FAISS against numpy, values and order; passages by their nearest piece."""
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.dense import DenseIndex
+from index.dense import PieceIndex
 from index.encoders import unit_rows
 
 
@@ -15,34 +17,61 @@ def vectors(n: int, seed: int = 0) -> np.ndarray:
     return unit_rows(np.random.default_rng(seed).normal(size=(n, 16)).astype(np.float32))
 
 
+def build(stored: np.ndarray, lengths: list[int]) -> PieceIndex:
+    keys = [hashlib.sha256(row.tobytes()).digest() for row in stored]
+    return PieceIndex.build(stored, np.cumsum([0, *lengths]).astype(np.int64), keys)
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 5), st.floats(0, 1))
-def test_search_is_exact(n, k, seed, share):
-    stored, query = vectors(n, seed), vectors(1, seed + 100)[0]
-    allowed = np.random.default_rng(seed).random(n) < share
-    scores = stored @ query
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.integers(1, 50), st.integers(0, 5), st.floats(0, 1))
+def test_search_is_exact(lengths, k, seed, share):
+    stored, query = vectors(sum(lengths), seed), vectors(1, seed + 100)[0]
+    allowed = np.random.default_rng(seed).random(len(lengths)) < share
+    index, owners = build(stored, lengths), np.repeat(np.arange(len(lengths)), lengths)
     for mask in (None, allowed):
-        rows, found = DenseIndex.build(stored).search(query, k, mask)
-        candidates = np.arange(n) if mask is None else np.flatnonzero(mask)
-        order = candidates[np.lexsort((candidates, -scores[candidates]))][:k]
-        assert found == pytest.approx(scores[order], abs=1e-5)
-        assert rows.tolist() == order.tolist()
+        pieces = np.arange(len(owners)) if mask is None else np.flatnonzero(mask[owners])
+        nearest = pieces[np.argsort(-(stored[pieces] @ query), kind="stable")][:k]
+        assert index.search(query, k, mask).tolist() == list(dict.fromkeys(owners[nearest].tolist()))
 
 
-def test_ties_are_in_the_order_of_the_rows():
-    stored = np.tile(vectors(1), (5, 1))
-    rows, _ = DenseIndex.build(stored).search(stored[0], 5)
-    assert rows.tolist() == [0, 1, 2, 3, 4]
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.integers(0, 5))
+def test_nearest_is_the_best_of_a_passages_pieces(lengths, seed):
+    stored, query = vectors(sum(lengths), seed), vectors(1, seed + 100)[0]
+    rows = np.random.default_rng(seed).permutation(len(lengths))
+    cosines, which = build(stored, lengths).nearest(query, rows)
+    starts = np.cumsum([0, *lengths])
+    for row, cosine, n in zip(rows, cosines, which, strict=True):
+        own = stored[starts[row] : starts[row + 1]] @ query
+        assert cosine == pytest.approx(own.max() if len(own) else 0, abs=1e-5)
+        assert n == (int(own.argmax()) if len(own) else -1)
 
 
-def test_vectors_come_back_as_they_went_in():
+def test_ties_are_in_the_order_of_the_passages():
+    stored = np.tile(vectors(1), (6, 1))
+    assert build(stored, [2, 1, 1, 2]).search(stored[0], 6).tolist() == [0, 1, 2, 3]
+
+
+def test_what_is_dumped_comes_back():
     stored = vectors(9)
-    index = DenseIndex.load(DenseIndex.build(stored).dump())
-    assert (index.vectors(np.array([3, 0, 3])) == stored[[3, 0, 3]]).all()
-    assert index.vectors(np.array([], dtype=np.int64)).shape == (0, 16)
-    assert (index.size, index.dim) == (9, 16)
+    index = build(stored, [3, 0, 6])
+    again = PieceIndex.load(index.dump())
+    assert (again.vectors(np.array([3, 0, 3])) == stored[[3, 0, 3]]).all()
+    assert again.vectors(np.array([], dtype=np.int64)).shape == (0, 16)
+    assert (again.size, again.dim, again.keys) == (3, 16, index.keys)
+    assert again.starts.tolist() == [0, 3, 3, 9]
+
+
+@pytest.mark.parametrize("broken", ["keys.bin", "starts.npy", "vectors.faiss"])
+def test_files_that_do_not_fit_together_are_refused(broken):
+    files = build(vectors(9), [3, 0, 6]).dump() | {broken: build(vectors(4), [3, 1]).dump()[broken]}
+    with pytest.raises(ValueError, match="differ in number"):
+        PieceIndex.load(files)
 
 
 def test_nothing_stored_finds_nothing():
-    rows, scores = DenseIndex.build(np.zeros((0, 16), np.float32)).search(vectors(1)[0], 5)
-    assert rows.shape == scores.shape == (0,)
+    index = build(np.zeros((0, 16), np.float32), [0, 0])
+    assert index.search(vectors(1)[0], 5).shape == (0,)
+    cosines, which = index.nearest(vectors(1)[0], np.array([0, 1]))
+    assert (cosines.tolist(), which.tolist()) == ([0, 0], [-1, -1])
+    assert index.nearest(vectors(1)[0], np.array([], dtype=np.int64))[0].shape == (0,)

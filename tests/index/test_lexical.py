@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.lexical import K1, B, LexicalIndex, build_postings
+from index.lexical import K1, B, LexicalIndex, build_postings, inverse_frequency
 
 term = st.sampled_from("甲乙丙丁戊己庚辛")
 
@@ -38,12 +38,41 @@ def test_empty_and_unknown():
     assert postings.scores([]).tolist() == [0, 0]
 
 
-def test_coverage_is_one_for_known_and_none_for_foreign_words():
+def test_shares_are_what_the_terms_weigh():
+    postings = build_postings([["甲", "乙"], ["甲"], ["丙"]])
+    most = float(postings.scores(["乙"])[0]) / postings.weight("乙")
+    assert postings.shares(["乙"])[0] == pytest.approx(most)
+    unknown = float(inverse_frequency(np.zeros(1), 3)[0])
+    weights = postings.weight("甲") + postings.weight("乙") + unknown
+    assert postings.shares(["甲", "乙", "丁", "甲"]) == pytest.approx(postings.scores(["甲", "乙"]) / weights, abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.lists(term, max_size=8), max_size=8),
+    st.lists(st.sampled_from("甲乙丙丁未知"), max_size=5),
+)
+def test_shares_are_shares(texts, query):
+    shares = build_postings(texts).shares(query)
+    assert shares.shape == (len(texts),)
+    assert ((shares >= 0) & (shares <= 1)).all()
+
+
+def test_a_foreign_question_has_no_share():
     index = LexicalIndex.build(["宝山区生物医药企业", "杨浦区大学科技园"])
-    assert index.coverage("生物医药") == 1
-    assert index.coverage("medical robots") == 0
-    assert 0 < index.coverage("宝山 robots") < 1
-    assert index.coverage("？") == 0
+    assert index.shares("medical robots").tolist() == [0, 0]
+    assert index.shares("？").tolist() == [0, 0]
+    assert index.shares("生物医药")[0] > index.shares("生物医药 robots")[0] > 0
+
+
+def test_holding_wants_all_of_a_name():
+    index = LexicalIndex.build(["宝山区的企业", "山区里的宝", "G60科创走廊", ""])
+    assert index.holding("宝山").tolist() == [True, False, False, False]
+    assert index.holding("寶山區").tolist() == [True, False, False, False]
+    assert index.holding("宝").tolist() == [True, True, False, False]
+    assert index.holding("g60").tolist() == [False, False, True, False]
+    assert not index.holding("").any()
+    assert not index.holding("？").any()
 
 
 def test_loading_gives_back_what_was_dumped():
@@ -51,7 +80,8 @@ def test_loading_gives_back_what_was_dumped():
     again = LexicalIndex.load(index.dump())
     for query in ("宝山", "g60", "没有"):
         assert (again.scores(query) == index.scores(query)).all()
-        assert again.coverage(query) == index.coverage(query)
+        assert (again.shares(query) == index.shares(query)).all()
+        assert (again.holding(query) == index.holding(query)).all()
 
 
 def test_no_pickle_is_ever_loaded():
