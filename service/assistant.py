@@ -16,6 +16,7 @@ from corpus.types import Passage
 from index.build import BuildReport, Progress, build_index, index_fingerprint
 from index.encoders import load_encoder
 from index.generations import GenerationStore
+from index.query import Query, Reading
 from index.search import HybridRetriever
 from index.snapshot import Snapshot
 from index.storage import IndexProblem
@@ -39,6 +40,8 @@ class SearchResult:
     generation: str
     took_ms: float
     hits: Sequence[Hit]
+    readings: Sequence[Reading] = ()
+    """What was understood of the question beside its words."""
 
 
 class Assistant:
@@ -63,9 +66,17 @@ class Assistant:
     # -- questions --------------------------------------------------------------------------------
 
     def search(
-        self, query: str, top_k: int | None = None, mode: str = "hybrid", filters: Filters = NO_FILTERS
+        self,
+        query: str,
+        top_k: int | None = None,
+        mode: str = "hybrid",
+        filters: Filters = NO_FILTERS,
+        expansions: bool = True,
+        literal: bool = False,
     ) -> SearchResult:
         """The best passages for a question.
+
+        `expansions=False` leaves the expansions of passages aside; `literal` takes the question by its words alone.
 
         Raises:
             KewenError: `empty_query`, `query_too_long`, `invalid_request`, `unknown_mode`, `unknown_year`,
@@ -77,9 +88,10 @@ class Assistant:
         retriever = self.retriever()
         check_filters(retriever.snapshot, filters)
         started = time.perf_counter()
-        hits = retriever.search(query, top_k, arm, filters)
+        question = Query.literal(query) if literal else retriever.understand(query)
+        hits = retriever.search(question, top_k, arm, filters, expansions)
         took = round((time.perf_counter() - started) * 1000, 2)
-        return SearchResult(query, retriever.snapshot.name, took, hits)
+        return SearchResult(query, retriever.snapshot.name, took, hits, question.readings)
 
     # -- the library ------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -14,12 +13,12 @@ import click
 
 from index.types import Filters
 from service import render
-from service.assistant import Assistant, SearchResult
+from service.assistant import SearchResult
 from service.batch import answer_lines
-from service.commands import ChineseGroup, common_options, usage_message
-from service.errors import DEFECT, NOTHING, OK, PARTIAL, STORAGE, USAGE, KewenError
-from service.progress import progress_bar
-from service.settings import Settings, load_settings
+from service.cli_library import docs, index
+from service.commands import ChineseGroup, assistant_of, common_options, notify, print_json, usage_message
+from service.errors import DEFECT, NOTHING, OK, STORAGE, USAGE, KewenError
+from service.settings import load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -73,6 +72,10 @@ def kewen() -> None:
     pass
 
 
+kewen.add_command(index)
+kewen.add_command(docs)
+
+
 def _search_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option("-k", "--top-k", type=int, metavar="数目", help="返回几个段落（1 到 100，默认 5）。"),
@@ -80,6 +83,8 @@ def _search_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--year", "years", metavar="年[-年]", help="只查某年或某几年的报告，如 2025 或 2022-2025。"),
         click.option("--document", "documents", multiple=True, metavar="编号", help="只查这份报告，可重复。"),
         click.option("--series", multiple=True, metavar="系列", help="只查这个系列，可重复。"),
+        click.option("--no-expansion", is_flag=True, help="只按原文检索，不用段落的扩展问法。"),
+        click.option("--literal", is_flag=True, help="按字面检索，不理解年份、地点、拼音等。"),
         click.option(
             "--batch", type=click.File("rb"), metavar="文件", help="逐行读 JSON：{id, question}；- 为标准输入。"
         ),
@@ -112,6 +117,8 @@ def _search(
     years: str | None,
     documents: tuple[str, ...],
     series: tuple[str, ...],
+    no_expansion: bool,
+    literal: bool,
     batch: IO[bytes] | None,
     as_json: bool,
     **given: Any,
@@ -119,121 +126,23 @@ def _search(
     if (query is None) == (batch is None):
         raise KewenError("invalid_request", "请给出一个问题，或用 --batch 给出一个文件（二者取一）。")
     filters = Filters(document_ids=frozenset(documents) or None, years=_years(years), series=frozenset(series) or None)
-    assistant = _assistant(given)
+    assistant = assistant_of(given)
 
     def run(question: str) -> SearchResult:
-        return assistant.search(question, top_k, mode, filters)
+        return assistant.search(question, top_k, mode, filters, not no_expansion, literal)
 
     if batch is not None:
         failed = False
         for line in answer_lines(batch, run, key):
             failed |= "error" in line
-            _print_json(line)
+            print_json(line)
         return USAGE if failed else OK
     result = run(query or "")
     if as_json:
-        _print_json(render.result_json(result, key))
+        print_json(render.result_json(result, key))
     else:
         click.echo(render.result_text(result, _mark()))
     return OK if result.hits else NOTHING
-
-
-@kewen.group(cls=ChineseGroup, help="索引：建立、查看、校验。")
-def index() -> None:
-    pass
-
-
-@index.command(help="为全部报告重建索引；没有改动的段落不再编码。")
-@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
-@common_options
-def build(as_json: bool, **given: Any) -> int:
-    report = _assistant(given).build()
-    if as_json:
-        documents = [
-            {"id": x.id, "status": x.status, "passages": x.passages, "code": x.code, "message": x.message}
-            for x in report.documents
-        ]
-        _print_json(
-            {
-                "generation": report.generation,
-                "documents": documents,
-                "embedded": report.embedded,
-                "reused": report.reused,
-                "seconds": round(report.seconds, 3),
-            }
-        )
-    else:
-        for x in report.documents:
-            state = {"ok": f"{x.passages} 段", "kept": "未能重读，沿用原有版本", "failed": "未编入"}[x.status]
-            click.echo(f"{x.id}：{state}" + (f"。{x.message}" if x.message else ""))
-        click.echo(
-            f"已建成 {report.generation}：新编码 {report.embedded} 段，沿用 {report.reused} 段，"
-            f"用时 {report.seconds:.2f} 秒。"
-        )
-    return OK if report.complete else PARTIAL
-
-
-@index.command(help="查看现用的索引。")
-@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
-@common_options
-def status(as_json: bool, **given: Any) -> int:
-    described = _assistant(given).status()
-    if as_json:
-        _print_json(described)
-    else:
-        encoder = described["encoder"]
-        click.echo(f"现用：{described['generation']}（{described['created']} 建成）")
-        click.echo(f"报告 {described['documents']} 份，段落 {described['passages']} 段")
-        click.echo(f"编码器：{encoder['name']}（{encoder['dim']} 维）")
-        click.echo(f"盘上各代：{'、'.join(described['generations'])}")
-        for problem in described["problems"]:
-            click.echo(f"警告：{problem}")
-    return OK
-
-
-@index.command(help="校验索引：逐个文件核对 sha256，逐条核对段落与原文。")
-@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
-@common_options
-def verify(as_json: bool, **given: Any) -> int:
-    checked = _assistant(given).verify()
-    if as_json:
-        _print_json(checked)
-    else:
-        click.echo(
-            f"{checked['generation']} 完好：{checked['files']} 个文件的 sha256 相符，"
-            f"{checked['citations']} 条出处逐字与原文一致。"
-        )
-    return OK
-
-
-@kewen.group(cls=ChineseGroup, help="报告：列出、查看。")
-def docs() -> None:
-    pass
-
-
-@docs.command("list", help="列出已编入索引的报告。")
-@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
-@common_options
-def list_documents(as_json: bool, **given: Any) -> int:
-    documents = _assistant(given).documents()
-    if as_json:
-        _print_json({"documents": [render.document_json(document, count) for document, count in documents]})
-    else:
-        click.echo(render.documents_text(documents))
-    return OK
-
-
-@docs.command(help="查看一份报告的章节与段落。")
-@click.argument("document_id", metavar="编号")
-@click.option("--json", "as_json", is_flag=True, help="输出 JSON：document、sections、passages。")
-@common_options
-def show(document_id: str, as_json: bool, **given: Any) -> int:
-    document, passages, snapshot = _assistant(given).document(document_id)
-    if as_json:
-        _print_json(render.outline_json(document, passages, snapshot))
-    else:
-        click.echo(render.outline_text(document, passages))
-    return OK
 
 
 @kewen.command(help="启动 HTTP 服务（默认只在本机 127.0.0.1:8765）。")
@@ -244,7 +153,7 @@ def serve(**given: Any) -> int:
     settings = load_settings(given)
     from service.server import run
 
-    return run(settings, _notify)
+    return run(settings, notify)
 
 
 @kewen.command(help="自检：环境、编码器、报告、索引是否完好。")
@@ -255,20 +164,11 @@ def doctor(as_json: bool, **given: Any) -> int:
 
     checks = examine(load_settings(given))
     if as_json:
-        _print_json({"checks": [{"name": x.name, "ok": x.ok, "message": x.message} for x in checks]})
+        print_json({"checks": [{"name": x.name, "ok": x.ok, "message": x.message} for x in checks]})
     else:
         for x in checks:
             click.echo(f"{'✓' if x.ok else '✗'} {x.name}：{x.message}")
     return next((x.exit_code for x in checks if not x.ok), OK)
-
-
-def _assistant(given: dict[str, Any]) -> Assistant:
-    settings: Settings = load_settings(given)
-    return Assistant(settings, _notify, progress_bar("编码段落", "段"))
-
-
-def _notify(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _mark() -> render.Mark:
@@ -285,10 +185,6 @@ def _years(given: str | None) -> tuple[int, int] | None:
     if years[0] > years[1]:
         raise KewenError("unknown_year", "--year 的起始年份晚于结束年份。")
     return years
-
-
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
 
 
 def _utf8_streams() -> None:

@@ -1,13 +1,17 @@
-"""click, speaking Chinese: help pages, and what is wrong with a command line."""
+"""What commands share: help pages in Chinese, what is wrong with a command line, the assistant they ask."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from service.assistant import Assistant
 from service.errors import echo
+from service.progress import progress_bar
+from service.settings import load_settings
 
 
 class ChineseCommand(click.Command):
@@ -88,3 +92,18 @@ def _reason(error: click.ClickException) -> str:
             return "参数过多；问题中若有空格，请用引号括起"
         case _:
             return echo(error.format_message())
+
+
+def assistant_of(given: dict[str, Any]) -> Assistant:
+    """The assistant of the settings that were given."""
+    return Assistant(load_settings(given), notify, progress_bar("编码段落", "段"))
+
+
+def notify(line: str) -> None:
+    """Tell the user a line that is no result."""
+    click.echo(line, err=True)
+
+
+def print_json(value: object) -> None:
+    """One line of JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False))

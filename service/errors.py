@@ -41,6 +41,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "library_error": (500, PARTIAL),
     "index_unavailable": (503, DAMAGED),
     "model_unavailable": (503, MODEL),
+    "llm_unavailable": (503, MODEL),
     "insufficient_storage": (507, STORAGE),
     "storage_error": (507, STORAGE),
     "unsafe_configuration": (500, UNSAFE),

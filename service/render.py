@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corpus.citations import label
+from corpus.expansions import Expansion
 from corpus.types import Citation, Passage, Span
 from index.snapshot import Snapshot
 from index.types import DocumentInfo, Hit
@@ -32,11 +33,14 @@ def colour(text: str) -> str:
 
 
 def result_json(result: SearchResult, key: str = "query") -> dict[str, Any]:
-    """`{"query", "generation", "took_ms", "hits"}`; `ask` says `question`."""
+    """`{"query", "generation", "took_ms", "readings", "hits"}`; `ask` says `question`."""
     return {
         key: result.query,
         "generation": result.generation,
         "took_ms": result.took_ms,
+        "readings": [
+            {"kind": x.kind, "surface": x.surface, "value": x.value, "message": x.message} for x in result.readings
+        ],
         "hits": [hit_json(hit) for hit in result.hits],
     }
 
@@ -52,7 +56,15 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "text": hit.passage.text,
         "citation": citation_json(hit.citation),
         "highlights": [list(span) for span in hit.highlights],
+        "expansion": expansion_json(hit.expansion),
     }
+
+
+def expansion_json(expansion: Expansion | None) -> dict[str, Any] | None:
+    """Why a passage was found, where an expansion did it; never a quote."""
+    if expansion is None:
+        return None
+    return {"text": expansion.text, "kind": expansion.kind, "origin": expansion.origin}
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:
@@ -121,10 +133,14 @@ def citation_label(citation: Citation) -> str:
 
 
 def result_text(result: SearchResult, mark: Mark) -> str:
-    """The hits, numbered: citation, then the passage with its best sentences marked."""
-    if not result.hits:
-        return "没有找到相关段落。可以换一种说法，或放宽年份与报告的限制。"
-    return "\n\n".join(_hit_text(hit, mark) for hit in result.hits)
+    """What was understood, then the hits, numbered: citation, the passage with its best sentences marked, and why."""
+    blocks = [_hit_text(hit, mark) for hit in result.hits]
+    if not blocks:
+        blocks = ["没有找到相关段落。可以换一种说法，或放宽年份与报告的限制。"]
+    if result.readings:
+        understood = "；".join(dict.fromkeys(clean(x.message) for x in result.readings))
+        blocks.insert(0, f"理解：{understood}。（加 --literal 则按字面检索）")
+    return "\n\n".join(blocks)
 
 
 def documents_text(documents: Sequence[tuple[DocumentInfo, int]]) -> str:
@@ -175,7 +191,10 @@ def pad(text: str, width: int) -> str:
 def _hit_text(hit: Hit, mark: Mark) -> str:
     head = f"[{hit.rank}] {clean(citation_label(hit.citation))}"
     body = marked_text(hit.passage, hit.highlights, mark)
-    return "\n".join([head, *(f"    {line}" for line in body.splitlines() if line.strip())])
+    lines = [head, *(f"    {line}" for line in body.splitlines() if line.strip())]
+    if hit.expansion:
+        lines.append(f"    〔扩展问法，非原文〕{clean(hit.expansion.text)}")
+    return "\n".join(lines)
 
 
 def marked_text(passage: Passage, highlights: Sequence[Span], mark: Mark) -> str:

@@ -31,6 +31,8 @@ class SearchIn(_Request):
     top_k: int | None = Field(None, ge=1, le=100, description="返回几个段落，默认 5")
     mode: str = Field("hybrid", description="hybrid（混合）、dense（向量）或 lexical（词面）")
     filters: FiltersIn | None = Field(None, description="检索范围")
+    expansion: bool = Field(True, description="是否也按段落的扩展问法检索；false 则只按原文")
+    literal: bool = Field(False, description="true 则按字面检索，不理解年份、地点、拼音等")
 
 
 class CitationOut(BaseModel):
@@ -58,17 +60,37 @@ class PassageOut(BaseModel):
     citation: CitationOut = Field(description="出处")
 
 
+class ExpansionOut(BaseModel):
+    """一条扩展问法：检索用语，由语言模型依原文撰写，不是原文，不可引用。"""
+
+    text: str = Field(description="扩展问法")
+    kind: Literal["question", "keywords", "names"] = Field(description="question 问句、keywords 检索词、names 别名")
+    origin: str = Field(description="由谁、依据什么写成")
+
+
+class ReadingOut(BaseModel):
+    """从问题里理解出的一点；literal 为 true 时没有。"""
+
+    kind: Literal["filler", "name", "year", "latest", "target", "place", "split"] = Field(description="种类")
+    surface: str = Field(description="问题中的原话")
+    value: str = Field(description="理解成什么")
+    message: str = Field(description="给用户看的一行说明")
+
+
 class HitOut(BaseModel):
     """一个命中的段落。"""
 
     rank: int = Field(description="名次，自 1 起")
     score: float = Field(description="排序分，只在同一次检索内可比")
-    signals: dict[str, float] = Field(description="各路检索的分数：dense 为余弦，lexical 为 BM25")
+    signals: dict[str, float] = Field(
+        description="各路检索看到问题的几成，0 到 1：dense 按意思，lexical 按字词；expansion 为扩展问法加的分"
+    )
     passage_id: str = Field(description="段落编号")
     kind: Kind = Field(description="段落种类")
     text: str = Field(description="原文，逐字不改")
     citation: CitationOut = Field(description="出处")
     highlights: list[Offsets] = Field(description="最能回答问题的句子在原文中的位置")
+    expansion: ExpansionOut | None = Field(description="因哪条扩展问法而命中；不是原文，不可引用")
 
 
 class SearchOut(BaseModel):
@@ -77,6 +99,7 @@ class SearchOut(BaseModel):
     query: str = Field(description="所查的问题")
     generation: str = Field(description="索引的代号")
     took_ms: float = Field(description="用时（毫秒）")
+    readings: list[ReadingOut] = Field(description="从问题里理解出的年份、地点等")
     hits: list[HitOut] = Field(description="命中的段落，按相关程度排列")
 
 

@@ -69,6 +69,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("host", lambda: "127.0.0.1", _text, "服务监听的地址；本机以外须先设 api_key"),
     Setting("port", lambda: 8765, _whole(0, 65535), "服务监听的端口"),
     Setting("api_key", lambda: "", str, "服务的密钥；设了之后，每个请求都须带 Authorization: Bearer 密钥"),
+    Setting("llm_url", lambda: "", str, "大语言模型的地址（OpenAI 兼容），如 http://127.0.0.1:11434/v1"),
+    Setting("llm_model", lambda: "", str, "大语言模型的名称"),
+    Setting("llm_key", lambda: "", str, "大语言模型的密钥，可不设"),
     Setting("max_question", lambda: 2000, _whole(1, 100_000), "问题的最大字数"),
     Setting("max_body", lambda: 1_048_576, _whole(1024, 1 << 30), "请求体的最大字节数"),
 )
@@ -85,6 +88,9 @@ class Settings:
     host: str
     port: int
     api_key: str
+    llm_url: str
+    llm_model: str
+    llm_key: str
     max_question: int
     max_body: int
     max_top_k: int = 100

@@ -57,7 +57,8 @@ def router(assistant: Assistant) -> APIRouter:
     def search(body: SearchIn) -> dict[str, Any]:
         """返回最相关的段落，按相关程度排列；每段带出处、各路分数，以及最能回答问题的句子的位置。"""
         filters = _filters(body.filters)
-        return render.result_json(assistant.search(body.query, body.top_k, body.mode, filters))
+        result = assistant.search(body.query, body.top_k, body.mode, filters, body.expansion, body.literal)
+        return render.result_json(result)
 
     @routes.get("/v1/documents", tags=["报告"], summary="列出报告", response_model=DocumentsOut, responses=_LISTED)
     def documents() -> dict[str, Any]:

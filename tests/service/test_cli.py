@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def test_first_use_builds_the_index_and_answers(kewen):
     code, out, err = kewen("ask", QUESTION)
     assert code == OK
     assert "正在为报告建立索引" in err
-    assert out.startswith(f"[1] {LABEL}\n")
+    assert out.startswith(f"理解：优先讲宝山的段落。（加 --literal 则按字面检索）\n\n[1] {LABEL}\n")
     assert "【生物医药及合成生物领域企业 449 家，其中规上企业 74 家，上市企业 1 家。】" in out
     assert kewen("ask", QUESTION) == (OK, out, "")
 
@@ -38,11 +39,16 @@ def test_json_has_the_fields_of_the_contract(ready):
     code, out, err = ready("search", QUESTION, "--json", "-k", "2")
     assert (code, err) == (OK, "")
     result = json.loads(out)
-    assert list(result) == ["query", "generation", "took_ms", "hits"]
+    assert list(result) == ["query", "generation", "took_ms", "readings", "hits"]
     assert result["query"] == QUESTION
+    (reading,) = result["readings"]
+    assert reading == {"kind": "place", "surface": "宝山", "value": "宝山", "message": "优先讲宝山的段落"}
     first, second = result["hits"]
     assert (first["rank"], second["rank"]) == (1, 2)
-    assert set(first["signals"]) == {"dense", "lexical"}
+    assert {"dense", "lexical"} <= set(first["signals"]) <= {"dense", "lexical", "expansion"}
+    assert all(
+        hit["expansion"] is None or list(hit["expansion"]) == ["text", "kind", "origin"] for hit in (first, second)
+    )
     citation = first["citation"]
     assert citation["label"] == LABEL
     assert citation["section"] == ["一、发展基础", "（四）创新链产业链融合发展"]
@@ -63,7 +69,9 @@ def test_modes(ready, mode):
     hits = json.loads(ready("search", "先投后股", "--mode", mode, "--json")[1])["hits"]
     assert all("先投后股" in hit["text"] for hit in hits[: 1 if mode == "dense" else 3])
     if mode != "hybrid":
-        assert all(set(hit["signals"]) == {mode} for hit in hits)
+        assert all({mode} <= set(hit["signals"]) <= {mode, "expansion"} for hit in hits)
+    hits = json.loads(ready("search", "先投后股", "--mode", mode, "--no-expansion", "--json")[1])["hits"]
+    assert all(set(hit["signals"]) == {"dense", "lexical"} if mode == "hybrid" else {mode} for hit in hits[:1])
 
 
 def test_filters(ready):
@@ -174,7 +182,10 @@ def test_input_is_echoed_short_and_harmless(ready):
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["ask"], ["search"], ["index"], ["index", "build"], ["docs"], ["docs", "show"], ["serve"], ["doctor"]],
+    [
+        *([], ["ask"], ["search"], ["index"], ["index", "build"], ["docs"], ["docs", "show"], ["docs", "enrich"]),
+        *(["serve"], ["doctor"]),
+    ],
 )
 def test_help_is_chinese(kewen, command):
     code, out, _ = kewen(*command, "--help")
@@ -199,9 +210,11 @@ def test_docs_list_and_show(ready):
 def test_index_build_status_verify(kewen):
     code, out, _ = kewen("index", "build")
     assert code == OK
-    assert "已建成 gen-000001：新编码 252 段，沿用 0 段" in out
+    made = re.search(r"已建成 gen-000001：新编码 (\d+) 段，沿用 0 段", out)
+    assert made
+    assert int(made.group(1)) > 252, "pieces of passages, and expansions"
     report = json.loads(kewen("index", "build", "--json")[1])
-    assert (report["generation"], report["embedded"], report["reused"]) == ("gen-000002", 0, 252)
+    assert (report["generation"], report["embedded"], report["reused"]) == ("gen-000002", 0, int(made.group(1)))
     assert "现用：gen-000002" in kewen("index", "status")[1]
     assert json.loads(kewen("index", "status", "--json")[1])["generations"] == ["gen-000001", "gen-000002"]
     assert "252 条出处逐字与原文一致" in kewen("index", "verify")[1]
@@ -209,7 +222,9 @@ def test_index_build_status_verify(kewen):
 
 def test_index_verify_names_what_is_damaged(kewen, tmp_path):
     kewen("index", "build")
-    (tmp_path / "home/index/gen-000001/vectors.faiss").write_bytes(b"x")
+    path = tmp_path / "home/index/gen-000001/plain/dense/vectors.faiss"
+    assert path.is_file()
+    path.write_bytes(b"x")
     code, _, err = kewen("index", "verify")
     assert code == 4
     assert "vectors.faiss" in err
@@ -319,7 +334,9 @@ def test_doctor(kewen, tmp_path):
     assert code == OK
     assert out.count("✓") == 7
     kewen("index", "build")
-    (tmp_path / "home/index/gen-000001/vectors.faiss").write_bytes(b"x")
+    path = tmp_path / "home/index/gen-000001/plain/dense/vectors.faiss"
+    assert path.is_file()
+    path.write_bytes(b"x")
     code, out, _ = kewen("doctor")
     assert code == 4
     assert "✗ 索引" in out
@@ -354,9 +371,9 @@ def test_output_onto_a_full_disk_is_an_error_in_one_line(shared_home):
     assert run.stderr.count("\n") == 1
 
 
-def test_a_defect_shows_no_traceback(kewen, monkeypatch):
-    monkeypatch.setattr("service.cli.load_settings", lambda given: 1 / 0)
-    code, _, err = kewen("ask", QUESTION)
+def test_a_defect_shows_no_traceback(ready, monkeypatch):
+    monkeypatch.setattr("service.assistant.Assistant.search", lambda *arguments: 1 / 0)
+    code, _, err = ready("ask", QUESTION)
     assert code == 70
     assert "KEWEN_DEBUG" in err
 
@@ -433,3 +450,71 @@ def test_a_damaged_index_says_what_to_do(kewen, tmp_path):
     (tmp_path / "home/index/gen-000001/manifest.json").write_bytes(b"{}")
     code, _, err = kewen("index", "verify")
     assert (code, "kewen index build" in err) == (4, True)
+
+
+# -- what was understood, and why a passage was found -------------------------------------------------
+
+MUCH = "请问minhang和徐汇2022年的大学"
+
+
+def test_what_was_understood_is_shown_and_a_literal_question_is_not_understood(ready):
+    out = ready("ask", MUCH)[1]
+    first = out.splitlines()[0]
+    assert first.startswith("理解：略去“请问”；“minhang”当作“闵行”；")
+    for part in ("优先 2022 年的报告", "优先讲闵行的段落", "分成几问分别查：闵行；徐汇", "--literal"):
+        assert part in first
+    assert "理解：" not in ready("ask", MUCH, "--literal")[1]
+
+
+def test_readings_in_json(ready):
+    result = json.loads(ready("search", MUCH, "--json")[1])
+    assert result["query"] == MUCH
+    assert {x["kind"] for x in result["readings"]} == {"filler", "name", "year", "place", "split"}
+    assert all(list(x) == ["kind", "surface", "value", "message"] for x in result["readings"])
+    literal = json.loads(ready("search", MUCH, "--literal", "--json")[1])
+    assert literal["readings"] == []
+    assert literal["hits"] != result["hits"]
+
+
+def test_a_question_that_says_no_more_than_its_words_has_no_readings(ready):
+    assert json.loads(ready("search", "先投后股", "--json")[1])["readings"] == []
+    assert ready("search", "先投后股")[1].startswith("[1] ")
+
+
+def test_an_expansion_is_shown_as_a_reason_and_marked_as_no_quote(ready):
+    question = "搞药的公司宝山一共有几家"
+    with_ = json.loads(ready("search", question, "--json")[1])["hits"]
+    without = json.loads(ready("search", question, "--no-expansion", "--json")[1])["hits"]
+    reasons = [hit["expansion"]["text"] for hit in with_ if hit["expansion"]]
+    assert reasons
+    assert all(hit["expansion"] is None and "expansion" not in hit["signals"] for hit in without)
+    text = ready("search", question)[1]
+    assert all(f"    〔扩展问法，非原文〕{reason}" in text.splitlines() for reason in reasons)
+    assert "扩展问法" not in ready("search", question, "--no-expansion")[1]
+    assert all(reason not in hit["text"] for hit in with_ for reason in reasons)
+
+
+def test_a_batch_takes_the_same_options(ready, tmp_path):
+    file = tmp_path / "questions.jsonl"
+    file.write_text(json.dumps({"id": 1, "question": MUCH}), encoding="utf-8")
+    understood = json.loads(ready("search", "--batch", str(file))[1])
+    literal = json.loads(ready("search", "--batch", str(file), "--literal", "--no-expansion")[1])
+    assert understood["readings"]
+    assert literal["readings"] == []
+    assert all(hit["expansion"] is None for hit in literal["hits"])
+
+
+def test_what_is_wrong_with_expansions_is_said_when_the_index_is_built(kewen, make_folder):
+    folder = make_folder({"a.txt": "宝山区有生物医药企业449家。"})
+    (folder / "a.expansions.jsonl").write_text('{"half', encoding="utf-8")
+    code, out, err = kewen("index", "build", "--reports", str(folder))
+    assert code == OK
+    assert "a.expansions.jsonl" in out + err
+    assert "第 1 行读不了" in out + err
+
+
+def test_a_question_in_odd_letters_does_no_harm(ready):
+    code, out, _ = ready("ask", "请问\u202eminhang\u2066有哪些园区")
+    assert code in (OK, USAGE)
+    assert "\u202e" not in out
+    assert "\u2066" not in out

@@ -58,6 +58,31 @@ def test_filters_and_modes(client):
     assert {x["citation"]["document_id"] for x in client.post("/v1/search", json=body).json()["hits"]} == {ID}
 
 
+def test_expansions_and_understanding_can_be_switched_off(client):
+    body = {"query": "请问minhang和徐汇2022年搞药的公司", "top_k": 10}
+    result = client.post("/v1/search", json=body).json()
+    assert {x["kind"] for x in result["readings"]} == {"filler", "name", "year", "place", "split"}
+    assert all(re.search(r"[一-鿿]", x["message"]) for x in result["readings"])
+    assert any(hit["expansion"] for hit in result["hits"])
+    for hit in result["hits"]:
+        if hit["expansion"]:
+            assert list(hit["expansion"]) == ["text", "kind", "origin"]
+            assert hit["expansion"]["text"] not in hit["text"] + hit["citation"]["label"]
+    plain = client.post("/v1/search", json=body | {"expansion": False}).json()
+    assert plain["readings"] == result["readings"]
+    assert all(hit["expansion"] is None and "expansion" not in hit["signals"] for hit in plain["hits"])
+    literal = client.post("/v1/search", json=body | {"literal": True}).json()
+    assert literal["readings"] == []
+    assert literal["hits"] != result["hits"]
+
+
+def test_switches_are_the_same_as_the_commands(client, kewen, shared_home):
+    body = {"query": "minhang和徐汇的大学", "expansion": False, "literal": True}
+    options = ["--no-expansion", "--literal", "--json", "--home", str(shared_home)]
+    command = json.loads(kewen("search", body["query"], *options)[1])
+    assert client.post("/v1/search", json=body).json()["hits"] == command["hits"]
+
+
 def test_documents_passages_and_text(client):
     documents = client.get("/v1/documents").json()["documents"]
     assert [d["year"] for d in documents] == [2015, 2022, 2024, 2025, 2026]
@@ -96,6 +121,9 @@ def test_health_and_readiness(client):
         ({"query": "问", "top_k": 1.5}, 422, "invalid_request"),
         ({"query": "问", "top_k": True}, 422, "invalid_request"),
         ({"query": "问", "mode": "fuzzy"}, 422, "unknown_mode"),
+        ({"query": "问", "expansion": "no"}, 422, "invalid_request"),
+        ({"query": "问", "expansion": None}, 422, "invalid_request"),
+        ({"query": "问", "literal": 1}, 422, "invalid_request"),
         ({"query": "问", "filters": {"years": [1990, 1999]}}, 422, "unknown_year"),
         ({"query": "问", "filters": {"years": [2025, 2022]}}, 422, "unknown_year"),
         ({"query": "问", "filters": {"years": [2025]}}, 422, "invalid_request"),

@@ -39,7 +39,7 @@ def test_a_bad_file_is_named(tmp_path, config, message):
 
 
 def test_the_key_is_never_shown():
-    assert "secret" not in repr(load_settings({"api_key": "secret"}, {}))
+    assert "secret" not in repr(load_settings({"api_key": "secret", "llm_key": "secret"}, {}))
 
 
 @pytest.mark.parametrize(

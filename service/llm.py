@@ -1,0 +1,93 @@
+"""Any OpenAI-compatible chat endpoint: one question, one answer. httpx (extra `llm`) is imported where it is used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from service.errors import KewenError, echo
+
+_ATTEMPTS = 4
+_RETRIED = (408, 409, 429, 500, 502, 503, 504)
+_LONGEST_WAIT = 20.0
+
+
+class ChatModel:
+    """`POST {url}/chat/completions` (OpenAI, Chat Completions API), with patience for a busy server."""
+
+    def __init__(self, url: str, model: str, key: str = "", timeout: float = 120.0) -> None:
+        """`timeout` in seconds, for each attempt.
+
+        Raises:
+            KewenError: `invalid_setting`, where the address or the model's name is missing or wrong.
+        """
+        if not url or not model:
+            raise KewenError(
+                "invalid_setting",
+                "还没有配置大语言模型。请设 KEWEN_LLM_URL（如 http://127.0.0.1:11434/v1）和 KEWEN_LLM_MODEL。",
+            )
+        if not _is_address(url):
+            raise KewenError("invalid_setting", f"llm_url 应为 http 或 https 地址：{echo(url)}。")
+        if not key.isascii() or not key.isprintable():
+            raise KewenError("invalid_setting", "llm_key 含有密钥中不会有的字符。")
+        self.model = model
+        self._address = url.rstrip("/") + "/chat/completions"
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._timeout = timeout
+
+    def complete(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """The model's answer.
+
+        Raises:
+            KewenError: `llm_unavailable`, where the endpoint can't be reached, refuses, or answers nonsense.
+        """
+        try:
+            import httpx
+        except ImportError as error:
+            raise KewenError(
+                "llm_unavailable", '调用大语言模型需要 httpx。请运行：python -m pip install "kewen[llm]"'
+            ) from error
+        body = {"model": self.model, "messages": list(messages), "stream": False}
+        reason = ""
+        for attempt in range(_ATTEMPTS):
+            try:
+                response = httpx.post(self._address, json=body, headers=self._headers, timeout=self._timeout)
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                reason, wait = f"连不上（{type(error).__name__}）", 2.0**attempt
+            else:
+                if response.is_success:
+                    return _content(response)
+                reason, wait = f"HTTP {response.status_code}", _wait(response, attempt)
+                if response.status_code not in _RETRIED:
+                    break
+            if attempt + 1 < _ATTEMPTS:
+                time.sleep(wait)
+        raise KewenError(
+            "llm_unavailable", f"大语言模型 {echo(self._address)} 用不了：{reason}。请检查地址、密钥和模型名。"
+        )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def _content(response: Any) -> str:  # noqa: ANN401 - httpx is imported where it is used
+    try:
+        content = response.json()["choices"][0]["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+        raise KewenError("llm_unavailable", "大语言模型的响应不合 Chat Completions 的格式。") from error
+    if not isinstance(content, str):
+        raise KewenError("llm_unavailable", "大语言模型没有给出文字。")
+    return content
+
+
+def _wait(response: Any, attempt: int) -> float:  # noqa: ANN401
+    """Seconds to wait: what the server asks for (RFC 9110, Retry-After), within reason, else 1, 2, 4 …"""
+    asked = response.headers.get("Retry-After", "")
+    return min(float(asked), _LONGEST_WAIT) if asked.isascii() and asked.isdecimal() else 2.0**attempt
