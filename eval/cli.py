@@ -67,6 +67,8 @@ def check(file: Path, as_json: bool, **given: Any) -> int:
 @click.option("--squad", metavar="文件", type=click.Path(path_type=Path), help="SQuAD 格式的问答集，代替 --gold。")
 @click.option("--split", metavar="dev|test", type=click.Choice(SPLITS), help="只用这一半，默认全部。")
 @click.option("--mode", metavar="方式", default="hybrid", help="hybrid（默认）、dense 或 lexical。")
+@click.option("--no-expansion", is_flag=True, help="不用段落的扩展问法（只对科问自己）。")
+@click.option("--literal", is_flag=True, help="按字面检索，不理解年份、地点等（只对科问自己）。")
 @click.option("-k", "--top-k", type=click.IntRange(1, 100), default=10, metavar="数目", help="每题取几条，默认 10。")
 @click.option("--endpoint", metavar="地址", help="评测这个应答 /v1/search 的服务。")
 @click.option("--run", "run_file", metavar="文件", type=click.Path(path_type=Path), help="评测这份 TREC 结果。")
@@ -90,6 +92,8 @@ def _run(
     squad: Path | None,
     split: str | None,
     mode: str,
+    no_expansion: bool,
+    literal: bool,
     top_k: int,
     endpoint: str | None,
     run_file: Path | None,
@@ -119,7 +123,7 @@ def _run(
         assistant = Assistant(settings, lambda line: click.echo(line, err=True))
         if squad:
             assistant.build()
-        system = LocalSystem(assistant, mode)
+        system = LocalSystem(assistant, mode, not no_expansion, literal)
         if run_file:
             system = TrecRunSystem(run_file, {q.question: q.id for q in chosen}, system.units())
     manifest = {"gold_sha256": hashlib.sha256(data).hexdigest(), "split": split}

@@ -19,8 +19,8 @@ from eval.types import Evidence, Found, Outcome, Question, Unit
 RANKED = ("Success@1", "Success@3", "Success@5", "Success@10", "R@5", "R@10", "RR@10", "nDCG@10")
 BUDGET = 2000
 WITHIN_BUDGET = f"Success@{BUDGET}chars"
-COMPLETE = "Complete@10"
-MEASURES = (*RANKED, COMPLETE, WITHIN_BUDGET)
+COMPLETE_5, COMPLETE = "Complete@5", "Complete@10"
+MEASURES = (*RANKED, COMPLETE_5, COMPLETE, WITHIN_BUDGET)
 """In the order in which tables show them."""
 
 _RESAMPLES = 2000
@@ -67,6 +67,7 @@ def score_questions(
         scores[metric.query_id][str(metric.measure)] = float(metric.value)
     for q in answerable:
         found = _found(outcomes, q)
+        scores[q.id][COMPLETE_5] = float(is_complete(q, found[:5]))
         scores[q.id][COMPLETE] = float(is_complete(q, found[:10]))
         scores[q.id][WITHIN_BUDGET] = float(is_complete(q, within_budget(found, BUDGET), need="any"))
     return scores

@@ -23,11 +23,13 @@ _TIMEOUT = 60
 
 
 class LocalSystem:
-    """kewen itself, in this process, in one of its modes."""
+    """kewen itself, in this process, in one of its modes; with the expansions of passages or without."""
 
-    def __init__(self, assistant: Assistant, mode: str) -> None:
+    def __init__(self, assistant: Assistant, mode: str, expansions: bool = True, literal: bool = False) -> None:
         self._assistant = assistant
         self._mode = mode
+        self._expansions = expansions
+        self._literal = literal
 
     def describe(self) -> dict[str, Any]:
         description = self._assistant.retriever().snapshot.description
@@ -35,6 +37,8 @@ class LocalSystem:
         return {
             "system": "kewen",
             "mode": self._mode,
+            "expansions": self._expansions,
+            "literal": self._literal,
             "encoder": encoder["name"],
             "fingerprint": encoder["fingerprint"],
         }
@@ -44,7 +48,7 @@ class LocalSystem:
         return [Unit(row.passage.id, row.passage.document_id, row.passage.spans) for row in rows]
 
     def search(self, question: str, top_k: int) -> Outcome:
-        result = self._assistant.search(question, top_k, self._mode)
+        result = self._assistant.search(question, top_k, self._mode, expansions=self._expansions, literal=self._literal)
         found = [
             Found(
                 Unit(hit.passage.id, hit.passage.document_id, hit.passage.spans),
@@ -72,7 +76,7 @@ class Bm25System:
 
     def search(self, question: str, top_k: int) -> Outcome:
         started = time.perf_counter()
-        scores = self._snapshot.lexical.views[self._view].scores(VIEWS[self._view](question))
+        scores = self._snapshot.plain.lexical.views[self._view].scores(VIEWS[self._view](question))
         rows = np.flatnonzero(scores > 0)
         rows = rows[np.lexsort((rows, -scores[rows]))[:top_k]]
         found = []
