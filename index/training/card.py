@@ -8,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from index.training.measure import Measured, Speed
+from index.training.measure import INTERACTION_SHARE, Measured, Speed
+from index.training.sources import teachers_table
 
 _SETS = {
     "T1": "CMRC 2018 dev, Chinese",
@@ -16,7 +17,7 @@ _SETS = {
     "T3": "XQuAD, Chinese questions, Chinese paragraphs",
     "T4": "XQuAD, English questions, Chinese paragraphs",
 }
-_LIBRARIES = ("numpy", "scipy", "torch", "tokenizers", "safetensors", "model2vec", "opencc")
+_LIBRARIES = ("numpy", "torch", "tokenizers", "safetensors", "sentence-transformers", "opencc")
 
 
 class Run(NamedTuple):
@@ -26,7 +27,8 @@ class Run(NamedTuple):
     seed: int
     steps: int
     threads: int
-    pieces: dict[str, int]
+    chinese: int
+    english: int
     dims: int
     seconds: dict[str, float]
     sources: str
@@ -35,7 +37,7 @@ class Run(NamedTuple):
 def write_card(folder: Path, run: Run, measured: list[Measured], speed: Speed) -> None:
     """Write `README.md` beside the weights; sizes are read from the files themselves."""
     template = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
-    files = [folder / name for name in ("model.safetensors", "tokenizer.json")]
+    sizes = [folder / name for name in ("model.safetensors", "tokenizer.json")]
     content = template.format(
         command=run.command,
         seed=run.seed,
@@ -45,14 +47,15 @@ def write_card(folder: Path, run: Run, measured: list[Measured], speed: Speed) -
         minutes=f"{sum(run.seconds.values()) / 60:.0f}",
         stages=", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in run.seconds.items()),
         libraries=", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
-        vocabulary=f"{sum(run.pieces.values()):,}",
-        pieces=", ".join(f"{count:,} {kind}" for kind, count in run.pieces.items()),
+        chinese=f"{run.chinese:,}",
+        english=f"{run.english:,}",
         dims=run.dims,
-        sizes=", ".join(f"`{path.name}` {path.stat().st_size / 1e6:.1f} MB" for path in files),
+        sizes=", ".join(f"`{path.name}` {path.stat().st_size / 1e6:.1f} MB" for path in sizes),
         sources=run.sources,
+        teachers=teachers_table(),
         results=results_table(measured),
-        chinese_share=measured[0].dense_share,
-        english_share=measured[-1].dense_share,
+        interaction_share=INTERACTION_SHARE,
+        lexical_share=1 - INTERACTION_SHARE,
         load=f"{1000 * speed.load_seconds:.0f}",
         passages=f"{speed.passages_per_second:,.0f}",
         questions=f"{1000 * speed.question_seconds:.2f}",
@@ -63,12 +66,12 @@ def write_card(folder: Path, run: Run, measured: list[Measured], speed: Speed) -
 def results_table(measured: list[Measured]) -> str:
     """Recall at 1 and 10 of each way on each set, as a Markdown table."""
     lines = [
-        "| set | questions / paragraphs | this encoder | BM25, characters | both |",
-        "|---|--:|--:|--:|--:|",
+        "| set | questions / paragraphs | MaxSim | averaged vector | BM25, characters | MaxSim and BM25 |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
     for row in measured:
-        ways = (row.dense, row.lexical, row.fused)
+        ways = (row.interaction, row.averaged, row.lexical, row.fused)
         cells = " | ".join(f"{way.at_1:.3f} / {way.at_10:.3f}" for way in ways)
-        name = f"{row.name}: {_SETS[row.name]}"
+        name = f"{row.name}: {_SETS.get(row.name, '')}"
         lines.append(f"| {name} | {row.questions:,} / {row.passages:,} | {cells} |")
     return "\n".join(lines)

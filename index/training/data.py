@@ -1,10 +1,11 @@
-"""The training data folder → texts, bilingual lines and groups of pairs, all normalised.
+"""The training data folder → texts and groups of pairs, all normalised.
 
 Every file is zstd-compressed JSON Lines; the model card names the sources and their licences.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from io import TextIOWrapper
@@ -63,29 +64,31 @@ def pair_groups(data: Path) -> list[PairGroup]:
     return [groups[key] for key in sorted(groups)]
 
 
-def document_paragraphs(data: Path) -> list[str]:
-    """The paragraphs of the raw documents, in file order."""
+def raw_paragraphs(data: Path) -> list[str]:
+    """The paragraphs of the raw documents as they stand there, without white space around them, in file order."""
     return [
-        normalise(paragraph)
+        paragraph.strip()
         for document in read_records(data / "docs.jsonl.zst")
         for _, paragraphs in document["sections"]
         for paragraph in paragraphs
     ]
 
 
+def by_sum(paragraphs: list[str]) -> dict[str, str]:
+    """sha256 of a paragraph's UTF-8, in hexadecimal → the paragraph."""
+    return {hashlib.sha256(paragraph.encode("utf-8")).hexdigest(): paragraph for paragraph in paragraphs}
+
+
 def running_text(groups: list[PairGroup], paragraphs: list[str]) -> list[str]:
-    """Each natural text once: the documents' paragraphs and the pairs that people wrote."""
-    written = [group for group in groups if group.kind in _WRITTEN_KINDS]
-    return list(dict.fromkeys(paragraphs + unique_texts(written)))
+    """Each natural text once, normalised: the documents' `paragraphs` and the pairs that people wrote."""
+    written = [text for group in groups if group.kind in _WRITTEN_KINDS for text in group.queries + group.passages]
+    return list(dict.fromkeys([normalise(paragraph) for paragraph in paragraphs] + written))
 
 
-def bilingual_lines(data: Path) -> list[tuple[str, str]]:
-    """(English, Chinese): parallel sentences, and each dictionary word with each gloss of it."""
-    lines: list[tuple[str, str]] = []
-    for record in read_records(data / "parallel.jsonl.zst"):
-        chinese = normalise(record["b"])
-        lines += [(normalise(english), chinese) for english in record.get("gl") or [record["a"]]]
-    return lines
+def english_sentences(data: Path) -> list[str]:
+    """The English side of the parallel text, normalised; the dictionary's glosses are read elsewhere."""
+    records = read_records(data / "parallel.jsonl.zst")
+    return [normalise(record["a"]) for record in records if record["source"] != "cedict"]
 
 
 def retrieval_sets(data: Path) -> list[RetrievalSet]:
@@ -99,8 +102,3 @@ def retrieval_sets(data: Path) -> list[RetrievalSet]:
         relevant = [list(indices) for _, indices in content["queries"]]
         sets.append(RetrievalSet(path.name.split(".")[0], passages, questions, relevant))
     return sets
-
-
-def unique_texts(groups: list[PairGroup]) -> list[str]:
-    """Each text that occurs in any pair, once, in order of first occurrence."""
-    return list(dict.fromkeys(text for group in groups for text in group.queries + group.passages))

