@@ -14,16 +14,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import bm25s
 import httpx
+import numpy as np
 
 from corpus.library import Library, shipped_folder
 from index.build import build_index
-from index.context import lexical_text
+from index.context import passage_text
 from index.encoders import BundledEncoder
 from index.generations import GenerationStore
+from index.interaction import Bag, share
 from index.search import HybridRetriever
 from index.segment import characters, words
 from index.snapshot import Snapshot
@@ -56,6 +59,7 @@ def main() -> None:
         report("index build of the five reports, s", [build_seconds(home / str(n)) for n in range(runs)])
         cold_start(home / "0", runs)
         queries(home / "0", runs)
+        encoding(home / "0", runs)
         served(home / "0", runs)
 
 
@@ -80,13 +84,13 @@ def queries(home: Path, runs: int) -> None:
     texts = []
     for row in snapshot.rows:
         document = snapshot.documents[row.passage.document_id]
-        texts.append(lexical_text(document.title, document.year, row.passage))
+        texts.append(passage_text(document.title, document.year, row.passage))
     reference = bm25s.BM25(method="lucene")
     reference.index([characters(text) + words(text) for text in texts], show_progress=False)
     ours, theirs = [], []
     for _ in range(runs * 20):
         for question in QUESTIONS:
-            ours.append(timed(lambda q=question: retriever.search(q)) * 1000)
+            ours.append(timed(lambda q=question: retriever.search(retriever.understand(q))) * 1000)
             terms = [x for x in characters(question) + words(question) if x in reference.vocab_dict]
             theirs.append(
                 timed(lambda t=terms: reference.retrieve([t or [texts[0][0]]], k=5, show_progress=False)) * 1000
@@ -94,6 +98,27 @@ def queries(home: Path, runs: int) -> None:
     report("hybrid query, ms", ours)
     report("bm25s query over the same terms, ms", theirs)
     report("ratio of the two times", [a / b for a, b in zip(ours, theirs, strict=True)])
+
+
+def encoding(home: Path, runs: int) -> None:
+    """The bundled encoder alone, and late interaction over 200 candidates beside BM25 over all passages."""
+    encoder = BundledEncoder()
+    snapshot = Snapshot.load(GenerationStore(home / "index").open()[0])
+    texts = [row.passage.text for row in snapshot.rows]
+    report(
+        "passages encoded, a second", [len(texts) / timed(lambda: encoder.encode_passages(texts)) for _ in range(runs)]
+    )
+    report("question encoded, ms", [timed(partial(encoder.encode_queries, [q])) * 1000 for q in QUESTIONS * runs])
+    rows = np.arange(min(200, len(texts)))
+    words_of = [view.words for view in (snapshot.plain, snapshot.expanded) if view.words]
+
+    def interact(question: str) -> None:
+        bag = Bag.of(encoder, question)
+        share(np.maximum.reduce([words.matches(bag, rows) for words in words_of]), bag.weights)
+
+    report("late interaction, 200 candidates, ms", [timed(partial(interact, q)) * 1000 for q in QUESTIONS * runs])
+    shares = snapshot.expanded.lexical.shares
+    report("BM25 of one view, all passages, ms", [timed(partial(shares, q)) * 1000 for q in QUESTIONS * runs])
 
 
 def served(home: Path, runs: int) -> None:

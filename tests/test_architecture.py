@@ -98,12 +98,12 @@ ASK = "from service.cli import main; main(['ask', '宝山区有多少家生物�
 
 
 def test_the_command_needs_nothing_that_only_an_extra_installs():
-    extras = "('torch', 'transformers', 'sentence_transformers', 'model2vec', 'scipy', 'fastapi', 'pydantic')"
+    extras = "('torch', 'transformers', 'sentence_transformers', 'httpx', 'fastapi', 'pydantic')"
     assert "449 家" in run_script(f"import sys; sys.modules.update(dict.fromkeys({extras}))", ASK)
 
 
 def test_asking_imports_neither_torch_nor_transformers():
-    heavy = "{'torch', 'transformers', 'sentence_transformers', 'fastapi', 'uvicorn', 'jieba'}"
+    heavy = "{'torch', 'transformers', 'sentence_transformers', 'fastapi', 'uvicorn', 'jieba', 'httpx', 'pypinyin'}"
     printed = run_script(
         "import sys", "try:", f"    {ASK}", "finally:", f"    print('HEAVY', sorted({heavy} & set(sys.modules)))"
     )
