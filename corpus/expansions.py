@@ -38,11 +38,11 @@ class Expansion:
     def __post_init__(self) -> None:
         if self.kind not in get_args(ExpansionKind):
             raise ValueError(f"kind {self.kind!r} is none of {get_args(ExpansionKind)}")
-        if not all(isinstance(value, str) for value in (self.language, self.text, self.origin)):
-            raise ValueError("language, text and origin are texts")
-        if not self.text.strip() or len(self.text) > LONGEST:
-            raise ValueError(f"an expansion has 1 to {LONGEST} characters")
-        f"{self.language}{self.text}{self.origin}".encode()  # a lone surrogate can't be stored
+        if self.language not in ("zh", "en"):
+            raise ValueError(f"language {self.language!r} is neither zh nor en")
+        for text in (self.text, self.origin):
+            if not isinstance(text, str) or not text.strip() or len(text) > LONGEST or not text.isprintable():
+                raise ValueError(f"text and origin have 1 to {LONGEST} printable characters, on one line")
 
 
 def expansions_path(folder: Path, document_id: str) -> Path:
@@ -64,7 +64,7 @@ def read_expansions(path: Path) -> tuple[dict[str, tuple[Expansion, ...]], list[
         OSError: the file is there and can't be read.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
     except FileNotFoundError:
         return {}, []
     found: dict[str, tuple[Expansion, ...]] = {}

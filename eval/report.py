@@ -103,7 +103,7 @@ def _rank_bars(ranks: Sequence[int | None], top_k: int) -> list[dict[str, Any]]:
 def _reliability(run: Run, questions: Sequence[Question]) -> list[dict[str, Any]]:
     """Questions by the score of their first result, lowest first, in groups of one size: how many hit."""
     scored = sorted(
-        (run.outcomes[q.id].found[0].score, run.scores[q.id]["Success@1"])
+        (max(x.score for x in run.outcomes[q.id].found), run.scores[q.id]["Success@1"])
         for q in questions
         if run.outcomes[q.id].found
     )

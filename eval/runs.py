@@ -101,7 +101,7 @@ def summarise(
     """All measures over all answerable questions and by slice, each `[mean, low, high]`; the rest apart."""
     answerable = [q for q in questions if q.answerable]
     times = [x.took_ms for x in outcomes.values() if x.took_ms is not None]
-    best = {q.id: outcomes[q.id].found[0].score if outcomes[q.id].found else float("-inf") for q in questions}
+    best = {q.id: max((x.score for x in outcomes[q.id].found), default=float("-inf")) for q in questions}
     return {
         "answerable": len(answerable),
         "unanswerable": len(questions) - len(answerable),

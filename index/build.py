@@ -130,9 +130,14 @@ def document_part(document: Document) -> tuple[DocumentInfo, list[Passage]]:
     """A document as the index keeps it, and its passages.
 
     Raises:
-        corpus.tokens.ManifestMismatch: the manifest and the text don't fit.
+        LibraryError: `manifest_invalid`, where the manifest and the text don't fit.
     """
-    structure = parse(document)
+    try:
+        structure = parse(document)
+    except ManifestMismatch as error:
+        raise LibraryError(
+            "manifest_invalid", f"报告 {document.id} 与清单中的标题说明不符：{error}。", document.id
+        ) from error
     return _describe(document, structure), split_passages(document, structure)
 
 
@@ -158,12 +163,7 @@ def _read_all(library: Library, previous: Snapshot | None) -> tuple[list[_Part],
 def _read(library: Library, entry: Entry) -> tuple[_Part, str]:
     """One document's share, and what the user should know of its expansions."""
     document = library.read(entry)
-    try:
-        info, passages = document_part(document)
-    except ManifestMismatch as error:
-        raise LibraryError(
-            "manifest_invalid", f"报告 {entry.id} 与清单中的标题说明不符：{error}。", entry.id
-        ) from error
+    info, passages = document_part(document)
     expansions, note = library.expansions(entry, passages)
     rows = [Row(passage, texts) for passage, texts in zip(passages, expansions, strict=True)]
     return _Part(info, document.text.encode("utf-8"), rows), note

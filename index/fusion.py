@@ -25,9 +25,14 @@ PLACE_BONUS = 0.05
 """What a passage gains that names the place asked for, in its text or above it."""
 
 
-def fuse(semantic: Floats, lexical: Floats) -> Floats:
-    """Shares of the question that the arms see in each passage, float32 `[passages]` each → one score."""
-    fused: Floats = (SEMANTIC_SHARE * semantic + (1 - SEMANTIC_SHARE) * lexical).astype(np.float32)
+def fuse(semantic: Floats, lexical: Floats, coverage: float) -> Floats:
+    """Shares of the question that the arms see in each passage, float32 `[passages]` each → one score.
+
+    The lexical arm counts by `coverage`, the share of the question that it can see at all: what an English question has
+    in common with Chinese text, a number say, must not outvote its meaning.
+    """
+    weight = (1 - SEMANTIC_SHARE) * coverage
+    fused: Floats = ((SEMANTIC_SHARE * semantic + weight * lexical) / (SEMANTIC_SHARE + weight)).astype(np.float32)
     return fused
 
 

@@ -21,6 +21,7 @@ THRESHOLD = 0.2
 """Cosine below which two words have nothing to do with each other; the vectors were trained with it."""
 
 _AT_HAND = 20_000
+_CELLS = 4_000_000
 _ARRAYS = ("units", "vectors", "scales", "starts", "terms")
 
 
@@ -85,9 +86,12 @@ class InteractionIndex:
         begins = ends - lengths[filled]
         places = np.arange(ends[-1]) + np.repeat(self.starts[rows[filled]] - begins, lengths[filled])
         terms, vectors = self._compared(self.terms[places])
-        cosines = bag.vectors @ vectors.T
-        likeness = np.clip((cosines - np.float32(THRESHOLD)) / np.float32(1 - THRESHOLD), 0, 1)
-        found[:, filled] = np.maximum.reduceat(np.take(likeness, terms, axis=1), begins, axis=1)
+        block = max(1, _CELLS // len(terms))  # a long question over long passages would need gigabytes at once
+        for first in range(0, len(bag.units), block):
+            cosines = bag.vectors[first : first + block] @ vectors.T
+            likeness = np.clip((cosines - np.float32(THRESHOLD)) / np.float32(1 - THRESHOLD), 0, 1)
+            best = np.maximum.reduceat(np.take(likeness, terms, axis=1), begins, axis=1)
+            found[first : first + block, filled] = best
         return found
 
     def _compared(self, terms: Ints) -> tuple[Ints, Floats]:

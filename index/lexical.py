@@ -56,6 +56,13 @@ class Postings:
         shares: Floats = self.scores(distinct) / np.float32(total) if total else self.scores(())
         return shares
 
+    def coverage(self, terms: Iterable[str]) -> float:
+        """The share, 0 to 1, of what the terms weigh that the view knows at all; an unknown one weighs most."""
+        unknown = float(inverse_frequency(np.zeros(1), self.size)[0])
+        weights = [(term in self.vocabulary, self.weight(term, unknown)) for term in sorted(set(terms))]
+        total = sum(weight for _, weight in weights)
+        return sum(weight for known, weight in weights if known) / total if total else 0.0
+
     def holding(self, terms: Iterable[str]) -> Mask:
         """bool `[size]`: the passages that have all of the terms; none where there are no terms."""
         counts = np.zeros(self.size, dtype=np.int64)
@@ -127,6 +134,10 @@ class LexicalIndex:
         parts = [postings.shares(VIEWS[name](query)) for name, postings in self.views.items()]
         mean: Floats = np.mean(parts, axis=0, dtype=np.float32)
         return mean
+
+    def coverage(self, query: str) -> float:
+        """How much of the query this index can see at all, 0 (another language) to 1."""
+        return self.views["characters"].coverage(characters(query))
 
     def holding(self, name: str) -> Mask:
         """bool `[passages]`: those that have all characters of a name, two by two."""

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
-from math import prod
 
 from corpus.types import Passage
 from index.segment import domain_words, is_han, normalise, runs
@@ -20,7 +19,8 @@ _PLACE = re.compile(
     r"^[（(]?[一二三四五六七八九十\d]*[)）.、]?\s*"
     r"(\w{2,6}?)(新区|自贸区|高新区|开发区|工业区|园区|科技城|科学城|新城|地区|区|县|园|镇)(?:[：:]|$)"
 )
-_MOST_READINGS = 16
+# Characters that names have in two readings.
+_SEVERAL = {"行": ["hang", "xing"], "长": ["chang", "zhang"], "重": ["zhong", "chong"]}
 # What such headings are also made of and what is no place.
 _COMMON = re.compile(r"[的和与]|建设|打造|推进|加快|发展|提升|示范|先导|集聚|功能|核心|特色|实施|创新")
 
@@ -67,10 +67,10 @@ def learn_names(passages: Iterable[Passage], texts: Sequence[str]) -> Names:
     for name in [*places, *(form for forms in places.values() for form in forms), *terms]:
         if all(is_han(run) for run in runs(name)):
             usual = pinyin(name, style=Style.NORMAL)
-            every = pinyin(name, style=Style.NORMAL, heteronym=True)  # 闵行 is minhang, whatever the tables prefer
-            for readings in (usual, *([every] if prod(map(len, every)) <= _MOST_READINGS else [])):
-                for reading in product(*readings):
-                    sounds.setdefault("".join(reading), name)
+            # 闵行 is minhang, whatever the tables prefer.
+            readings = [_SEVERAL.get(c, usual[n]) for n, c in enumerate(name)]
+            for reading in (*product(*usual), *product(*readings)):
+                sounds.setdefault("".join(reading), name)
     characters = sorted({c for c in together if is_han(c)} | set(_common_characters()))
     return Names(places, sounds, dict(zip(characters, lazy_pinyin(characters), strict=True)))
 

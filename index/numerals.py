@@ -12,13 +12,15 @@ _UNITS = {"十": 10, "百": 100, "千": 1000}
 # What a number is followed by where it counts: measure words and units.
 _MEASURES = "家个项名位所座条次场届年月日天人元亩米吨台套辆艘架栋幢层支种类款批块片件门户本篇份平公里倍成%余多"
 _NUMERAL = "[零〇一二两三四五六七八九十百千]"
-_COUNTED = re.compile(rf"({_NUMERAL}+)(?:点([零〇一二三四五六七八九]+))?(?=[万亿]*(?:[{_MEASURES}]|[万亿]))")
+_COUNTED = re.compile(
+    rf"(?<!{_NUMERAL})({_NUMERAL}+)(?:点([零〇一二三四五六七八九]+))?(?=[万亿]*(?:[{_MEASURES}]|[万亿]))"
+)
 _PERCENT = re.compile(rf"百分之({_NUMERAL}+)(?:点([零〇一二三四五六七八九]+))?")
 _YEAR = re.compile(r"([零〇一二三四五六七八九]{4})(?=年)")
 _GROUPED = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _ANY = re.compile("[零〇一二两三四五六七八九十]")
-# 一 alone is an article more often than a number: 一批, 一家.
-_FIXED = re.compile(r"一(?![一二三四五六七八九十百千万亿零点])")
+# 一 alone is an article more often than a number (一批, 一家), and 零 begins words (零件, 零门槛).
+_FIXED = re.compile(r"[一零](?![一二三四五六七八九十百千万亿零点])")
 
 
 def fold_numbers(text: str) -> str:

@@ -12,15 +12,11 @@ from itertools import pairwise
 from typing import Literal
 
 from index.names import Names
-from index.segment import fold_script, is_han, normalise
+from index.spelling import corrected, plain, without_filler
+from index.years import AskedYears, asked_years
 
 ReadingKind = Literal["filler", "name", "year", "latest", "target", "place", "split"]
-_MOST_PARTS = 6
-_LONGEST_NAME = 6
-_SHORTEST_PINYIN = 5
-_SUFFIXES = "区市县园镇"
-_LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z]+(?![A-Za-z])")
-_NEXT = re.compile(r"[\s'’-]")
+_MOST_PARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +69,16 @@ class Query:
         return cls(text, (Part(text),))
 
 
-_POLITE = r"请问|请教一下|请教|麻烦问一下|麻烦您|麻烦|劳驾|您好|你好|想问一下|想问问|想问|想请问|问一下|帮我查一下|帮我查查|帮我查|帮忙查一下|帮忙看看"
-_WANT = r"我想知道|想知道|我想了解一下|我想了解|想了解一下|想了解|我想问|有没有人知道|有谁知道|谁知道|能不能告诉我|能告诉我|可以告诉我|告诉我"
-_FILLER = re.compile(rf"^(?:[\s，,。！!：:~～]*(?:{_POLITE}|{_WANT}|那个|话说|嗯+|呃+))+(?:一下|下)?[\s，,。：:]*")
-_TAIL = re.compile(r"(?:呀|啊|呢|吧|哈|啦|喔|哦|嘛|谢谢|谢谢您|谢啦)+(?=[\s？?。！!~～]*$)")
-
-_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?\s*(?:[-–—~～至到]+\s*((?:19|20)?\d\d)\s*年?)?(?!\d)")
-_SHORT_YEAR = re.compile(r"(?<![\d.—–~～至到了过近约满达共长第-])([12]\d)\s*年(?!内|间|来|以上|左右|的历史)")
-_TARGET = re.compile(r"(?:到|至|截至|截止|力争|争取|不晚于|by|until)\s*(?:了\s*)?$")
-_PLANS = {"十二五": (2011, 2015), "十三五": (2016, 2020), "十四五": (2021, 2025), "十五五": (2026, 2030)}
-_PLAN_PERIOD = re.compile(r"(十[二三四五]五)[”\"’'』」]?\s*(?:期间|时期|以来)")
-_LATEST = re.compile(r"最新(?:一期|一份|一年|的报告|报告)?|最近一(?:期|份|年)|今年|去年|前年")
-_AGO = {"今年": 0, "去年": 1, "前年": 2}
 _OVER_YEARS = re.compile(
-    r"历年(?:来)?|这(?:几|些)年(?:来)?|近(?:几|些)年(?:来)?|前后(?:几|两|三|四|五|多)?(?:份|次|年|期)(?:的)?(?:报告)?|(?:几|各|每|多|不同)(?:份|期)(?:的)?报告|"
-    r"(?:各|不同|哪几)年(?:份)?(?:的)?(?:报告)?|逐年|先后(?:几|两|三)?(?:份|期)?(?:报告)?"
+    r"历年(?:来)?|这(?:几|些)年(?:来)?|近(?:几|些)年(?:来)?|前后(?:几|两|三|四|五|多)?(?:份|次|年|期)的?(?:报告)?|(?:几|各|每|多|不同)(?:份|期)的?报告|"
+    r"(?:各|不同|哪几)年(?![龄级代轻])份?的?(?:报告)?|先后(?:几|两|三)?(?:份|期)?(?:报告)?"
 )
+# What holds the letters of a place and names none.
+_NO_PLACE = re.compile(r"黄浦江|金山银山|增长宁")
 _JOINERS = r"(?:以及|还有|对比|相比|比起|和|与|跟|及|、|，|,|;|；|/|vs\.?|and|还是|同|比|或者|或|or|to|with)"
 _BETWEEN = re.compile(rf"^\s*(?:{_JOINERS}\s*)+$", re.IGNORECASE)
+_JOINED_AFTER = re.compile(r"\s*(?:和|与|跟|及|、|and)\s*", re.IGNORECASE)
+_JOINED_BEFORE = re.compile(r"(?:和|与|跟|及|、|\band)\s*$", re.IGNORECASE)
 
 
 def understand(question: str, names: Names, reported: Callable[[Sequence[str]], Sequence[int]], today: int) -> Query:
@@ -98,91 +86,30 @@ def understand(question: str, names: Names, reported: Callable[[Sequence[str]], 
 
     `reported(places)` gives the years of the reports that speak of all the places, rising; `today` is this year.
     """
-    text, readings = _strip(question)
-    text, found = _correct(text, names)
+    text, left_out = without_filler(plain(question))
+    text, changed = corrected(text, names)
     places = _places(text, names)
     named = tuple(dict.fromkeys(place.value for place in places))
-    years, years_read = _years(text, reported(()), reported(named), today)
-    readings += [*found, *years_read, *(Reading("place", name, name) for name in named)]
-    whole = Part(text, years=tuple(dict.fromkeys(year for span in years for year in span.years)), places=named)
+    years = asked_years(text, reported(()), reported(named), today)
+    asked = tuple(dict.fromkeys(year for span in years for year in span.years))
+    whole = Part(text, asked, () if _names_others(text, places) else named)
+    readings = [Reading("filler", x, "") for x in left_out] + [Reading("name", was, name) for was, name in changed]
+    readings += [_year_reading(text, span) for span in years] + [Reading("place", x, x) for x in whole.places]
+    years = [span for span in years if span.years]
     parts = _split_places(text, places, whole) or _split_years(text, years, whole, reported)
-    if len(parts) < 2:
-        return Query(question, (whole,), tuple(readings))
-    readings.append(Reading("split", question, "；".join(_part_name(part) for part in parts)))
-    return Query(question, (*parts, whole), tuple(readings))
+    if len(parts) > 1:
+        readings.append(Reading("split", question, "；".join(map(_part_name, parts))))
+        parts = [*parts, whole]
+    else:
+        parts = [whole]
+    return Query(question, tuple(parts), tuple(dict.fromkeys(readings)))
 
 
-def _strip(question: str) -> tuple[str, list[Reading]]:
-    """The question without politeness at its ends; never nothing."""
-    readings = []
-    text = question
-    for pattern in (_FILLER, _TAIL):
-        match = pattern.search(text)
-        rest = text[: match.start()] + text[match.end() :] if match else ""
-        if match and len(normalise(rest).strip("？?。！! ")) > 1:
-            readings.append(Reading("filler", match.group().strip(), ""))
-            text = rest
-    return text, readings
-
-
-def _correct(text: str, names: Names) -> tuple[str, list[Reading]]:
-    """Names in pinyin, or with a wrong character of the same sound, in their own characters."""
-    readings: list[Reading] = []
-
-    words = list(_LATIN.finditer(text))
-    pieces: list[tuple[int, int, str]] = []
-    n = 0
-    while n < len(words):
-        size, name = _spelt(text, words[n : n + _LONGEST_NAME], names)
-        if name is not None:
-            pieces.append((words[n].start(), words[n + size - 1].end(), name))
-        n += size
-    for start, end, name in reversed(pieces):
-        readings.insert(0, Reading("name", text[start:end], name))
-        text = text[:start] + name + text[end:]
-    for length in range(_LONGEST_NAME, 2, -1):
-        start = 0
-        while start + length <= len(text):
-            piece = normalise(text[start : start + length])
-            name = _same_sound(piece, names) if len(piece) == length and is_han(piece) else None
-            if name is not None:
-                readings.append(Reading("name", piece, name))
-                text = text[:start] + name + text[start + length :]
-            start += 1
-    return text, readings
-
-
-def _spelt(text: str, words: Sequence[re.Match[str]], names: Names) -> tuple[int, str | None]:
-    """How many of `words`, from the first, spell a name in pinyin, as many as can, and the name; (1, None) if none."""
-    for size in range(len(words), 0, -1):
-        between = (text[a.end() : b.start()] for a, b in pairwise(words[:size]))
-        letters = "".join(word.group() for word in words[:size]).lower()
-        if len(letters) >= _SHORTEST_PINYIN and all(_NEXT.fullmatch(gap) for gap in between):
-            name = names.sounds.get(letters)
-            if name is not None:
-                return size, name
-    return 1, None
-
-
-def _same_sound(piece: str, names: Names) -> str | None:
-    """The name of at least three characters that differs from `piece` in one character, of the same sound."""
-    if piece in names.places or len(piece) < 3:
-        return None
-    sounds = [names.readings.get(c, "?") for c in piece]
-    name = names.sounds.get("".join(sounds))
-    if name is None or len(name) != len(piece) or sum(a != b for a, b in zip(name, piece, strict=True)) != 1:
-        return None
-    # 宝山去年 is no 宝山区年: what follows a short name may be any word.
-    return None if name[-1] in _SUFFIXES and piece[:-1] == name[:-1] else name
-
-
-@dataclass(frozen=True, slots=True)
-class _Years:
-    """The reports' years that `text[start:end]` asks for."""
-
-    start: int
-    end: int
-    years: tuple[int, ...]
+def _year_reading(text: str, span: AskedYears) -> Reading:
+    surface = text[span.start : span.end].strip()
+    if not span.years:
+        return Reading("target", surface, surface)
+    return Reading("latest" if span.is_latest else "year", surface, "、".join(map(str, span.years)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,47 +121,35 @@ class _Place:
     value: str
 
 
-def _years(text: str, reported: Sequence[int], here: Sequence[int], today: int) -> tuple[list[_Years], list[Reading]]:
-    """`reported` are the years of all reports, `here` of those that speak of the places asked for."""
-    found: list[_Years] = []
-    readings: list[Reading] = []
-
-    def take(match: re.Match[str], first: int, last: int) -> None:
-        known = tuple(year for year in reported if first <= year <= last)
-        if known:
-            found.append(_Years(match.start(), match.end(), known))
-            readings.append(Reading("year", match.group().strip(), "、".join(map(str, known))))
-
-    for match in _YEAR.finditer(text):
-        first = int(match.group(1))
-        last = int(match.group(1)[: -len(match.group(2))] + match.group(2)) if match.group(2) else first
-        if _TARGET.search(text[: match.start()]) or not reported or first > reported[-1]:
-            readings.append(Reading("target", match.group().strip(), str(last)))
-        else:
-            take(match, first, last)
-    for match in _SHORT_YEAR.finditer(text):
-        if not _TARGET.search(text[: match.start()]):
-            take(match, 2000 + int(match.group(1)), 2000 + int(match.group(1)))
-    for match in _PLAN_PERIOD.finditer(text):
-        take(match, *_PLANS[match.group(1)])
-    latest = None if found or not here else _LATEST.search(text)
-    if latest and latest.group() in _AGO:
-        take(latest, today - _AGO[latest.group()], today - _AGO[latest.group()])
-    elif latest:
-        found.append(_Years(latest.start(), latest.end(), (here[-1],)))
-        readings.append(Reading("latest", latest.group(), str(here[-1])))
-    return found, readings
-
-
 def _places(text: str, names: Names) -> list[_Place]:
-    """The places that the text names, in its order."""
+    """The places that the text names, in its order; of names that touch (张江宝山园) the last one, over both."""
     forms = {form: short for short, longer in names.places.items() for form in (short, *longer)}
-    folded = fold_script(text)
-    if len(folded) != len(text):  # offsets would be wrong
-        folded = text
+    if not forms:
+        return []
+    others = [match.span() for match in _NO_PLACE.finditer(text)]
     pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-    found = re.finditer(pattern, folded) if forms else ()
-    return [_Place(match.start(), match.end(), forms[match.group()]) for match in found]
+    found: list[_Place] = []
+    for match in re.finditer(pattern, text):
+        if any(start < match.end() and match.start() < end for start, end in others):
+            continue
+        start = match.start()
+        if found and found[-1].end == start:
+            start = found.pop().start
+        found.append(_Place(start, match.end(), forms[match.group()]))
+    return found
+
+
+def _names_others(text: str, places: Sequence[_Place]) -> bool:
+    """Whether the text lists a place together with a name that is none here: 张江和临港. Then none is preferred."""
+    known = {offset for place in places for offset in range(place.start, place.end)}
+    for place in places:
+        after = _JOINED_AFTER.match(text, place.end)
+        before = _JOINED_BEFORE.search(text[: place.start])
+        if (after and after.end() not in known and after.end() < len(text)) or (
+            before and before.start() - 1 not in known and before.start() > 0
+        ):
+            return True
+    return False
 
 
 def _split_places(text: str, places: Sequence[_Place], whole: Part) -> list[Part]:
@@ -248,7 +163,7 @@ def _split_places(text: str, places: Sequence[_Place], whole: Part) -> list[Part
 
 
 def _split_years(
-    text: str, years: Sequence[_Years], whole: Part, reported: Callable[[Sequence[str]], Sequence[int]]
+    text: str, years: Sequence[AskedYears], whole: Part, reported: Callable[[Sequence[str]], Sequence[int]]
 ) -> list[Part]:
     """One part a year, where the text lists several or asks for them all: 2015年和2022年, 历年, 前后几份报告."""
     place = whole.places[0] if len(whole.places) == 1 else None
@@ -263,9 +178,9 @@ def _split_years(
     return [Part(rest if len(rest) > 1 else text, (year,), whole.places, year, place) for year in asked]
 
 
-def _without(text: str, spans: Sequence[_Years] | Sequence[_Place], kept: str | None = None) -> str:
+def _without(text: str, spans: Sequence[AskedYears] | Sequence[_Place], kept: str | None = None) -> str:
     """The text without the spans, those of the place `kept` excepted, and without what joined them."""
-    ordered: list[_Years | _Place] = sorted(spans, key=lambda span: span.start)
+    ordered: list[AskedYears | _Place] = sorted(spans, key=lambda span: span.start)
     cut: list[tuple[int, int]] = []
     is_first = True
     for n, span in enumerate(ordered):

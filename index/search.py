@@ -74,7 +74,7 @@ class HybridRetriever:
         allowed = self.snapshot.mask(filters)
         ranked = [self._rank(part, mode, allowed, expansions, max(_CANDIDATES, top_k)) for part in question.parts]
         chosen = self._choose(ranked, top_k)
-        return self._hits(question.text, chosen, expansions)
+        return self._hits(question.parts[-1].text, chosen, expansions and mode != "lexical")
 
     # -- one part ---------------------------------------------------------------------------------
 
@@ -86,7 +86,8 @@ class HybridRetriever:
         rows = self._candidates(views, lexical, vector, allowed, count)
         dense = self._dense(views, part.text, vector, rows)
         seen = [x[rows] for x in lexical]
-        scores = [self._score(mode, d, x) for d, x in zip(dense, seen, strict=True)]
+        covered = views[-1].lexical.coverage(part.text)
+        scores = [self._score(mode, d, x, covered) for d, x in zip(dense, seen, strict=True)]
         total, gains = scores[0], np.zeros(len(rows), dtype=np.float32)
         if expansions:
             total = with_expansions(scores[0], scores[1], self.snapshot.has_expansions[rows])
@@ -133,9 +134,9 @@ class HybridRetriever:
         return shares
 
     @staticmethod
-    def _score(mode: Mode, dense: Floats, lexical: Floats) -> Floats:
+    def _score(mode: Mode, dense: Floats, lexical: Floats, coverage: float) -> Floats:
         if mode == "hybrid":
-            return fuse(dense, lexical)
+            return fuse(dense, lexical, coverage)
         return dense if mode == "dense" else lexical
 
     # -- what the question asks for beside its words ------------------------------------------------

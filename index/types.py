@@ -35,7 +35,7 @@ NO_FILTERS = Filters()
 class Hit:
     """A passage that was found.
 
-    `rank` counts from 1. `score` orders hits of one search and means nothing across searches. `signals`
+    `rank` counts from 1. `score` orders the hits of one part of a question and means little across questions. `signals`
     are what each arm said, as shares of the question from 0 to 1: `dense` by meaning, `lexical` by words; and
     `expansion`, what the passage's expansions added to its score. An arm that did not see the passage is absent.
     `highlights` are spans of the document that answer best. `expansion` is why the passage was found, where an

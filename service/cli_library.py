@@ -43,7 +43,7 @@ def build(as_json: bool, **given: Any) -> int:
             state = {"ok": f"{x.passages} 段", "kept": "未能重读，沿用原有版本", "failed": "未编入"}[x.status]
             click.echo(f"{x.id}：{state}" + (f"。{x.message}" if x.message else ""))
         click.echo(
-            f"已建成 {report.generation}：新编码 {report.embedded} 段，沿用 {report.reused} 段，"
+            f"已建成 {report.generation}：新编码 {report.embedded} 条，沿用 {report.reused} 条，"
             f"用时 {report.seconds:.2f} 秒。"
         )
     return OK if report.complete else PARTIAL

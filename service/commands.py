@@ -96,7 +96,7 @@ def _reason(error: click.ClickException) -> str:
 
 def assistant_of(given: dict[str, Any]) -> Assistant:
     """The assistant of the settings that were given."""
-    return Assistant(load_settings(given), notify, progress_bar("编码段落", "段"))
+    return Assistant(load_settings(given), notify, progress_bar("编码", "条"))
 
 
 def notify(line: str) -> None:

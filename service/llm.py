@@ -29,7 +29,9 @@ class ChatModel:
                 "还没有配置大语言模型。请设 KEWEN_LLM_URL（如 http://127.0.0.1:11434/v1）和 KEWEN_LLM_MODEL。",
             )
         if not _is_address(url):
-            raise KewenError("invalid_setting", f"llm_url 应为 http 或 https 地址：{echo(url)}。")
+            raise KewenError(
+                "invalid_setting", "llm_url 应为 http 或 https 地址，其中不带密钥与参数，如 http://127.0.0.1:11434/v1。"
+            )
         if not key.isascii() or not key.isprintable():
             raise KewenError("invalid_setting", "llm_key 含有密钥中不会有的字符。")
         self.model = model
@@ -38,7 +40,7 @@ class ChatModel:
         self._timeout = timeout
 
     def complete(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The model's answer.
+        """The model's answer; empty where it refuses to give any.
 
         Raises:
             KewenError: `llm_unavailable`, where the endpoint can't be reached, refuses, or answers nonsense.
@@ -72,7 +74,10 @@ class ChatModel:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        extra = (
+            parts.username or parts.password or parts.query or parts.fragment
+        )  # a key there would end up in messages
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0 and not extra
     except ValueError:
         return False
 
@@ -82,9 +87,7 @@ def _content(response: Any) -> str:  # noqa: ANN401 - httpx is imported where it
         content = response.json()["choices"][0]["message"]["content"]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise KewenError("llm_unavailable", "大语言模型的响应不合 Chat Completions 的格式。") from error
-    if not isinstance(content, str):
-        raise KewenError("llm_unavailable", "大语言模型没有给出文字。")
-    return content
+    return content if isinstance(content, str) else ""
 
 
 def _wait(response: Any, attempt: int) -> float:  # noqa: ANN401

@@ -193,7 +193,7 @@ def _hit_text(hit: Hit, mark: Mark) -> str:
     body = marked_text(hit.passage, hit.highlights, mark)
     lines = [head, *(f"    {line}" for line in body.splitlines() if line.strip())]
     if hit.expansion:
-        lines.append(f"    〔扩展问法，非原文〕{clean(hit.expansion.text)}")
+        lines.append(f"    〔扩展问法，非原文〕{' '.join(clean(hit.expansion.text).split())}")
     return "\n".join(lines)
 
 

@@ -93,6 +93,14 @@ def lexical_shares(query: str, texts: list[str]) -> np.ndarray:
     return (brute_shares(query, texts, characters) + brute_shares(query, texts, words)) / 2
 
 
+def brute_coverage(query: str, texts: list[str]) -> float:
+    """The share of the query's characters, by weight, that the texts have at all."""
+    known = [set(characters(text)) for text in texts]
+    count = {term: sum(term in terms for terms in known) for term in set(characters(query))}
+    weight = {term: np.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for term, n in count.items()}
+    return sum(weight[term] for term, n in count.items() if n) / sum(weight.values())
+
+
 def dense_shares(encoder, query: str, texts: list[str]) -> np.ndarray:
     """Late interaction from its definition, with vectors that were never stored."""
     (units,) = encoder.units([query])
@@ -136,7 +144,8 @@ def test_dense_scores_are_those_of_late_interaction(late, read, query):
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_hybrid_is_the_weighted_sum_of_what_the_arms_say(late, read, query):
-    expected = fuse(dense_shares(late.encoder, query, read), lexical_shares(query, read))
+    coverage = brute_coverage(query, read)
+    expected = fuse(dense_shares(late.encoder, query, read), lexical_shares(query, read), coverage)
     row = {r.passage.id: n for n, r in enumerate(late.snapshot.rows)}
     hits = late.search(query, 5, expansions=False)
     assert all(hit.score == pytest.approx(expected[row[hit.passage.id]], abs=0.01) for hit in hits)
@@ -146,9 +155,10 @@ def test_hybrid_is_the_weighted_sum_of_what_the_arms_say(late, read, query):
 @pytest.mark.parametrize("query", QUERIES)
 def test_expansions_add_their_share_of_what_they_bring(late, read, query):
     both = asked(late, read)
-    plain = fuse(dense_shares(late.encoder, query, read), lexical_shares(query, read))
+    coverage = brute_coverage(query, both)
+    plain = fuse(dense_shares(late.encoder, query, read), lexical_shares(query, read), coverage)
     dense = np.maximum(dense_shares(late.encoder, query, both), dense_shares(late.encoder, query, read))
-    expected = plain + EXPANSION_SHARE * np.maximum(fuse(dense, lexical_shares(query, both)) - plain, 0)
+    expected = plain + EXPANSION_SHARE * np.maximum(fuse(dense, lexical_shares(query, both), coverage) - plain, 0)
     row = {r.passage.id: n for n, r in enumerate(late.snapshot.rows)}
     for hit in late.search(query, 30):
         assert hit.score == pytest.approx(expected[row[hit.passage.id]], abs=0.015)

@@ -18,9 +18,15 @@ def floats(*numbers: float) -> np.ndarray:
 
 
 def test_fuse_is_the_weighted_sum():
-    fused = fuse(floats(0.2, 0.8, 0), floats(1, 0, 0))
+    fused = fuse(floats(0.2, 0.8, 0), floats(1, 0, 0), coverage=1.0)
     assert fused == pytest.approx([0.2 * SEMANTIC_SHARE + 1 - SEMANTIC_SHARE, 0.8 * SEMANTIC_SHARE, 0])
     assert fused.dtype == np.float32
+
+
+def test_the_lexical_arm_counts_by_what_it_can_see():
+    assert fuse(floats(0.5, 0.4), floats(0, 1), coverage=0.0) == pytest.approx([0.5, 0.4])
+    half = fuse(floats(0.5), floats(0.1), coverage=0.5)[0]
+    assert fuse(floats(0.5), floats(0.1), coverage=1.0)[0] < half < 0.5
 
 
 def test_expansions_add_a_share_of_their_gain_and_never_take():

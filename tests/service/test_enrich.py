@@ -301,11 +301,18 @@ def test_a_refusal_is_not_tried_again(enrich, model, slept, status):
     assert (len(model.bodies), slept) == (1, [])
 
 
+@pytest.mark.parametrize("content", ["null", '["x"]', '""'])
+def test_a_refusal_costs_one_passage_and_not_the_run(enrich, model, content):
+    model.answers = [(200, {}, b'{"choices": [{"message": {"content": %s}}]}' % content.encode())]
+    code, out, _ = enrich()
+    assert code == PARTIAL
+    assert "2 段未写成" in out
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"", b"<html>", b"\xff", b"{}", b"[]", b'{"choices": []}', b'{"choices": [{"message": {}}]}',
-        b'{"choices": [{"message": {"content": null}}]}', b'{"choices": [{"message": {"content": ["x"]}}]}',
         b"[" * 100_000,
     ],
 )  # fmt: skip
