@@ -183,7 +183,7 @@ class HybridRetriever:
     def _deferred(self, rows: Ints, top_k: int) -> list[int]:
         """Places in `rows`, copies of a better passage behind the others."""
         texts = [self.snapshot.rows[int(row)].passage.text for row in rows[: max(_WINDOW, top_k)]]
-        return defer_copies(texts)
+        return defer_copies(texts, top_k)
 
     def _hits(self, text: str, chosen: Sequence[tuple[_Ranked, int]], expansions: bool) -> list[Hit]:
         weights = query_weights(text, self.snapshot.plain.lexical.views["characters"].weight)
