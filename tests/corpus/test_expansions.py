@@ -37,7 +37,7 @@ expansions = st.lists(
         Expansion,
         st.sampled_from(["question", "keywords", "names"]),
         st.sampled_from(["zh", "en"]),
-        st.text(min_size=1, max_size=LONGEST).filter(lambda x: bool(x.strip()) and x.isprintable()),
+        st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=LONGEST),
         st.just("某模型"),
     ),
     min_size=1,

@@ -115,15 +115,13 @@ def test_a_folder_with_another_run_is_left_alone(evaluate, kewen, shared_home, t
 
 
 def test_comparison_says_what_cannot_be_told_apart(evaluate, kewen):
-    hybrid, lexical, dense = (
-        evaluate("hybrid"),
-        evaluate("lexical", "--mode", "lexical"),
-        evaluate("dense", "--mode", "dense"),
-    )
-    code, out, _ = kewen("eval", "compare", str(lexical), str(hybrid))
+    hybrid, lexical = evaluate("hybrid"), evaluate("lexical", "--mode", "lexical")
+    literal = evaluate("literal", "--mode", "lexical", "--literal", "--no-expansion")
+    code, out, _ = kewen("eval", "compare", str(hybrid), str(hybrid))
     assert code == 0
     assert "还分不出这两个系统的高下" in out
-    compared = json.loads(kewen("eval", "compare", str(dense), str(hybrid), "--json")[1])
+    assert "还分不出这两个系统的高下" not in kewen("eval", "compare", str(literal), str(lexical))[1]
+    compared = json.loads(kewen("eval", "compare", str(literal), str(hybrid), "--json")[1])
     ndcg = next(x for x in compared["differences"] if x["measure"] == "nDCG@10")
     assert ndcg["difference"] > 0
     assert ndcg["distinguishable"]

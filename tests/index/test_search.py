@@ -82,9 +82,7 @@ def test_expansions_change_the_hits_and_only_they_give_reasons(shipped, question
     on, off = shipped.search(question, 20, mode), shipped.search(question, 20, mode, expansions=False)
     assert [hit.passage.id for hit in on] != [hit.passage.id for hit in off]
     assert all(hit.expansion is None and "expansion" not in hit.signals for hit in off)
-    text = {hit.passage.id: hit.score for hit in off}
     for hit in on:
-        assert hit.score >= text.get(hit.passage.id, 0) - 1e-4
         assert hit.expansion is None or hit.signals["expansion"] > 0
 
 
@@ -112,8 +110,9 @@ def test_a_report_without_expansions_still_answers_among_enriched_ones(bundled, 
 def test_what_no_arm_sees_is_no_hit_whatever_others_gain(build):
     retriever = build(PLAIN | {"z": "zyxwvut qponmlk"}, {name: ["有几家药厂"] for name in "abc"})
     for question in ("有几家药厂", "生物医药企业449家"):
-        unseen = {"z"} - {hit.passage.document_id for hit in retriever.search(question, 9, expansions=False)}
-        found = {hit.passage.document_id for hit in retriever.search(question, 9)}
+        seen = retriever.search(question, 9, "lexical", expansions=False)
+        unseen = {"z"} - {hit.passage.document_id for hit in seen}
+        found = {hit.passage.document_id for hit in retriever.search(question, 9, "lexical")}
         assert unseen == {"z"}
         assert not found & unseen
 

@@ -210,7 +210,7 @@ def test_docs_list_and_show(ready):
 def test_index_build_status_verify(kewen):
     code, out, _ = kewen("index", "build")
     assert code == OK
-    made = re.search(r"已建成 gen-000001：新编码 (\d+) 段，沿用 0 段", out)
+    made = re.search(r"已建成 gen-000001：新编码 (\d+) 条，沿用 0 条", out)
     assert made
     assert int(made.group(1)) > 252, "pieces of passages, and expansions"
     report = json.loads(kewen("index", "build", "--json")[1])
