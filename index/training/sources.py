@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 
@@ -123,6 +123,14 @@ def teachers_table() -> str:
     """A Markdown table of the teachers with the versions of their packages."""
     lines = ["| teacher | package | licence | for |", "|---|---|---|---|"]
     for teacher in TEACHERS:
-        package = f"{teacher.package} {version(teacher.package)}"
+        package = f"{teacher.package} {_installed(teacher.package)}".strip()
         lines.append(f"| {teacher.model} | {package} | {teacher.licence} | {teacher.purpose} |")
     return "\n".join(lines)
+
+
+def _installed(package: str) -> str:
+    """Its version; nothing where it is not installed: what the work folder has needs no teacher."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
