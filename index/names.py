@@ -45,9 +45,6 @@ class Names:
         return cls(**json.loads(data))
 
 
-NO_NAMES = Names({}, {}, {})
-
-
 def learn_names(passages: Iterable[Passage], texts: Sequence[str]) -> Names:
     """The names of a corpus: of its passages' headings, and the domain's words that `texts` have."""
     from pypinyin import lazy_pinyin, pinyin  # 2 MB of tables that only a build needs

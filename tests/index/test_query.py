@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpus.types import Passage
-from index.names import NO_NAMES, Names, learn_names
+from index.names import Names, learn_names
 from index.query import Query, understand
 
 YEARS = {"宝山": [2015, 2022, 2025, 2026], "闵行": [2015, 2022, 2025], "徐汇": [2015, 2022], "长宁": [2022, 2025]}
@@ -211,7 +211,7 @@ def test_every_reading_has_a_chinese_line():
 
 
 def test_without_names_and_reports_the_question_stays():
-    query = understand("宝山和徐汇2022年的去年", NO_NAMES, lambda places: [], 2026)
+    query = understand("宝山和徐汇2022年的去年", Names({}, {}, {}), lambda places: [], 2026)
     assert [part.text for part in query.parts] == [query.text]
 
 
