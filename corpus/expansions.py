@@ -1,7 +1,8 @@
 """Expansions: what people might ask of a passage, written once by a language model, kept beside the document.
 
 Retrieval-only text: it is searched, and shown as why a passage was found; it is never quoted and never cited
-(document expansion by query prediction: Nogueira and Lin, "From doc2query to docTTTTTquery", 2019).
+(document expansion by query prediction: Nogueira and Lin, "From doc2query to docTTTTTquery", 2019). A question
+also names the passage's own words that answer it: those are source text, and used only where they stand in it.
 
 The file `{document id}.expansions.jsonl` holds one passage a line. A line belongs to the passage whose text has
 its sha256: where the text has changed since, the line is stale and not used.
@@ -12,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from corpus.types import Passage
 
@@ -25,15 +26,22 @@ LONGEST = 300
 MOST = 64
 """Expansions of one passage."""
 
+MOST_ANSWERS = 8
+"""Pieces of a passage that answer one question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """One way to ask for a passage. `origin` says who wrote it, and from what."""
+    """One way to ask for a passage. `origin` says who wrote it, and from what.
+
+    `answers` are the words of the passage that answer it, verbatim; none where that is unknown.
+    """
 
     kind: ExpansionKind
     language: str
     text: str
     origin: str
+    answers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(ExpansionKind):
@@ -43,6 +51,8 @@ class Expansion:
         for text in (self.text, self.origin):
             if not isinstance(text, str) or not text.strip() or len(text) > LONGEST or not text.isprintable():
                 raise ValueError(f"text and origin have 1 to {LONGEST} printable characters, on one line")
+        if len(self.answers) > MOST_ANSWERS or not all(isinstance(x, str) and x.strip() for x in self.answers):
+            raise ValueError(f"answers are at most {MOST_ANSWERS} pieces of text")
 
 
 def expansions_path(folder: Path, document_id: str) -> Path:
@@ -74,7 +84,7 @@ def read_expansions(path: Path) -> tuple[dict[str, tuple[Expansion, ...]], list[
             continue
         try:
             record = json.loads(line.decode("utf-8"))
-            texts = tuple(Expansion(origin=record["origin"], **x) for x in record["expansions"])
+            texts = tuple(_expansion(x, record["origin"]) for x in record["expansions"])
             if len(texts) > MOST:
                 raise ValueError(f"more than {MOST} expansions")
             found[str(record["text_sha256"])] = texts
@@ -89,7 +99,7 @@ def expansions_line(passage: Passage, expansions: Sequence[Expansion]) -> bytes:
         "passage_id": passage.id,
         "text_sha256": passage_key(passage),
         "origin": expansions[0].origin if expansions else "",
-        "expansions": [{k: v for k, v in asdict(x).items() if k != "origin"} for x in expansions],
+        "expansions": [{k: v for k, v in asdict(x).items() if k != "origin" and v != ()} for x in expansions],
     }
     return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8")
 
@@ -97,6 +107,18 @@ def expansions_line(passage: Passage, expansions: Sequence[Expansion]) -> bytes:
 def match_expansions(
     passages: Iterable[Passage], known: Mapping[str, tuple[Expansion, ...]]
 ) -> tuple[list[tuple[Expansion, ...]], int]:
-    """The expansions of each passage, and how many of the known lines fit no passage: their text has changed."""
+    """The expansions of each passage, and how many of the known lines fit no passage: their text has changed.
+
+    An answer that doesn't stand in its passage exactly once is dropped.
+    """
+    passages = list(passages)
     keys = [passage_key(passage) for passage in passages]
-    return [known.get(key, ()) for key in keys], len(known.keys() - set(keys))
+    found = [
+        tuple(replace(x, answers=tuple(a for a in x.answers if passage.text.count(a) == 1)) for x in known.get(key, ()))
+        for passage, key in zip(passages, keys, strict=True)
+    ]
+    return found, len(known.keys() - set(keys))
+
+
+def _expansion(record: Mapping[str, Any], origin: str) -> Expansion:
+    return Expansion(**{**record, "origin": origin, "answers": tuple(record.get("answers", ()))})

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from index.storage import IndexProblem, storage_errors, sync_folder, write_synced
 
-FORMAT = 2
+FORMAT = 3
 _NAME = re.compile(r"gen-(\d{6,})")
 _MANIFEST = "manifest.json"
 

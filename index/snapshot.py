@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from corpus.citations import cite_passage
+from corpus.citations import cite_part, cite_passage
 from corpus.expansions import Expansion
 from corpus.types import Citation, Passage
 from index.dense import PieceIndex
@@ -115,10 +115,13 @@ class Snapshot:
         """The document's text exactly as it was indexed."""
         return self.texts[document_id].decode("utf-8")
 
-    def citation(self, passage: Passage) -> Citation:
-        """The citation of a whole passage."""
+    def citation(self, passage: Passage, start: int = 0, end: int | None = None) -> Citation:
+        """The citation of a passage, or of `[start, end)` of its text."""
         document = self.documents[passage.document_id]
-        return cite_passage(document.title, document.year, passage)
+        whole = cite_passage(document.title, document.year, passage)
+        if (start, end) in ((0, None), (0, len(passage.text))):
+            return whole
+        return cite_part(whole, self.text(passage.document_id), start, len(passage.text) if end is None else end)
 
     def mask(self, filters: Filters) -> Mask | None:
         """bool `[passages]`: which may be found; None where all may."""
@@ -171,4 +174,5 @@ def _row(record: dict[str, Any]) -> Row:
         lines=(record["lines"][0], record["lines"][1]),
         columns=tuple(record["columns"]),
     )
-    return Row(passage, tuple(Expansion(**x) for x in record["expansions"]))
+    expansions = ({**x, "answers": tuple(x["answers"])} for x in record["expansions"])
+    return Row(passage, tuple(Expansion(**x) for x in expansions))

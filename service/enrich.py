@@ -10,12 +10,20 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.expansions import LONGEST, Expansion, ExpansionKind, expansions_line, expansions_path, read_expansions
+from corpus.expansions import (
+    LONGEST,
+    MOST_ANSWERS,
+    Expansion,
+    ExpansionKind,
+    expansions_line,
+    expansions_path,
+    read_expansions,
+)
 from corpus.expansions import passage_key as key_of
 from corpus.library import Library
 from corpus.types import Document, Passage
@@ -39,7 +47,9 @@ _INSTRUCTIONS = """你为检索系统工作。下面给你一份报告中的一�
 - question：5 到 8 条口语化的中文问句，用普通人的话，尽量不用段落里的术语，各问其中一个事实，合起来覆盖全部事实；再加 1 到 2 条用原词的正式问句、2 到 3 条英文问句。
 - keywords：1 条，人们会输入的几个检索词，空格分开。
 - names：1 到 2 条，段落中关键事物的俗称、别名、简称、全称和英文名，空格分开。
-不要写段落里没有的数字，不要给出答案。只输出 JSON 数组，每项形如 {"kind": "question", "language": "zh", "text": "……"}，language 为 zh 或 en。"""
+不要写段落里没有的数字，问句里不要给出答案。
+每个 question 另给 answers：段落中回答它的原话，逐字照抄，一般 8 到 45 字，问“哪些”的要抄全；分在几处的就给几条，没有就给空数组。
+只输出 JSON 数组，每项形如 {"kind": "question", "language": "zh", "text": "……", "answers": ["……"]}，language 为 zh 或 en。"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +131,16 @@ def checked(passage: Passage, document: Document, answer: str, origin: str) -> l
         if kind not in _KINDS or language not in ("zh", "en") or len(printable) < 2 or folded in source:
             continue
         if {*_NUMBER.findall(printable), *_PERCENT.findall(folded)} <= numbers:
-            found.setdefault(folded, Expansion(kind, language, printable, origin))
+            answers = _answers(record, passage) if kind == "question" else ()
+            found.setdefault(folded, Expansion(kind, language, printable, origin, answers))
     return list(found.values())[:MOST]
+
+
+def _answers(record: Mapping[str, object], passage: Passage) -> tuple[str, ...]:
+    """The answers that stand in the passage exactly once: all others are the model's own words."""
+    given = record.get("answers")
+    pieces = [x.strip() for x in given if isinstance(x, str)] if isinstance(given, list) else []
+    return tuple(x for x in dict.fromkeys(pieces) if x and passage.text.count(x) == 1)[:MOST_ANSWERS]
 
 
 def _records(answer: str) -> list[dict[str, object]]:
