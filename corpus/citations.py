@@ -35,15 +35,20 @@ def cite(document: Document, passage: Passage, start: int = 0, end: int | None =
         ValueError: the range is empty or outside the passage.
     """
     end = len(passage.text) if end is None else end
-    if not 0 <= start < end <= len(passage.text):
-        raise ValueError(f"[{start}, {end}) is not within the passage's {len(passage.text)} characters")
-    spans = slice_spans(passage.spans, start, end)
-    return replace(
-        cite_passage(document.title, document.year, passage),
-        lines=line_range(line_starts(document.text), spans[0][0], spans[-1][1]),
-        spans=spans,
-        quote=join_spans(document.text, spans),
-    )
+    return cite_part(cite_passage(document.title, document.year, passage), document.text, start, end)
+
+
+def cite_part(whole: Citation, text: str, start: int, end: int) -> Citation:
+    """The citation of `[start, end)` of the quote of another; `text` is the whole document's.
+
+    Raises:
+        ValueError: the range is empty or outside the quote.
+    """
+    if not 0 <= start < end <= len(whole.quote):
+        raise ValueError(f"[{start}, {end}) is not within the passage's {len(whole.quote)} characters")
+    spans = slice_spans(whole.spans, start, end)
+    lines = line_range(line_starts(text), spans[0][0], spans[-1][1])
+    return replace(whole, lines=lines, spans=spans, quote=join_spans(text, spans))
 
 
 def verify(document: Document, citation: Citation) -> None:
@@ -71,6 +76,12 @@ def verify_text(text: str, starts: Sequence[int], citation: Citation) -> None:
         raise CitationMismatch(f"the source reads {found[:60]!r}…")
     if line_range(starts, citation.spans[0][0], citation.spans[-1][1]) != citation.lines:
         raise CitationMismatch("the quote stands on other lines")
+
+
+def citation_label(citation: Citation) -> str:
+    """The one-line label of a citation."""
+    c = citation
+    return label(c.title, c.year, c.section, c.restored, c.lines, c.pages)
 
 
 def label(

@@ -12,7 +12,12 @@ from corpus.types import Passage
 
 def passage_text(title: str, year: int, passage: Passage) -> str:
     """All the words by which a passage may be asked for: report, year, headings, lead, text."""
-    return "\n".join([f"{title} {year}年", *passage.section, passage.lead or "", reading(passage)])
+    return "\n".join([passage_context(title, year, passage), reading(passage)])
+
+
+def passage_context(title: str, year: int, passage: Passage) -> str:
+    """What a reader sees above a passage: report, year, headings, lead."""
+    return "\n".join([f"{title} {year}年", *passage.section, passage.lead or ""])
 
 
 def passage_pieces(passage: Passage) -> list[str]:

@@ -94,6 +94,22 @@ class InteractionIndex:
             found[first : first + block, filled] = best
         return found
 
+    def mutual(self, bag: Bag, weights: Floats) -> tuple[Floats, Floats]:
+        """Of a few texts: `matches` of all, and of each text's own words the share that the question matches.
+
+        `weights` are what each word of the vocabulary counts, float32 `[vocabulary]`. float32 `[words, texts]`, `[texts]`.
+        """
+        matches = self.matches(bag, np.arange(self.size))
+        back = np.zeros(self.size, dtype=np.float32)
+        if len(bag.units) and len(self.terms):
+            cosines = bag.vectors @ self._compared(np.arange(len(self.units)))[1].T
+            likeness = np.clip((cosines - np.float32(THRESHOLD)) / np.float32(1 - THRESHOLD), 0, 1).max(axis=0)
+            filled = self.starts[1:] > self.starts[:-1]
+            begins = self.starts[:-1][filled]
+            total = np.add.reduceat(weights[self.terms], begins)
+            back[filled] = np.add.reduceat((weights * likeness)[self.terms], begins) / np.maximum(total, 1e-9)
+        return matches, back
+
     def _compared(self, terms: Ints) -> tuple[Ints, Floats]:
         """The vectors that a question is compared with, float32 `[n, dim]`, and where among them each term's is.
 

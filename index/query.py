@@ -6,7 +6,7 @@ Everything that was understood is a `Reading`, shown with the result; a user und
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -17,6 +17,7 @@ from index.years import AskedYears, asked_years
 
 ReadingKind = Literal["filler", "name", "year", "latest", "target", "place", "split"]
 _MOST_PARTS = 5
+NO_PLANS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +82,23 @@ _JOINED_AFTER = re.compile(r"\s*(?:和|与|跟|及|、|and)\s*", re.IGNORECASE)
 _JOINED_BEFORE = re.compile(r"(?:和|与|跟|及|、|\band)\s*$", re.IGNORECASE)
 
 
-def understand(question: str, names: Names, reported: Callable[[Sequence[str]], Sequence[int]], today: int) -> Query:
+def understand(
+    question: str,
+    names: Names,
+    reported: Callable[[Sequence[str]], Sequence[int]],
+    today: int,
+    plans: Mapping[str, int] = NO_PLANS,
+) -> Query:
     """Read a question against the corpus's names.
 
-    `reported(places)` gives the years of the reports that speak of all the places, rising; `today` is this year.
+    `reported(places)` gives the years of the reports that speak of all the places, rising; `today` is this year;
+    `plans` are the years of the reports that are a plan, by its name.
     """
     text, left_out = without_filler(plain(question))
     text, changed = corrected(text, names)
     places = _places(text, names)
     named = tuple(dict.fromkeys(place.value for place in places))
-    years = asked_years(text, reported(()), reported(named), today)
+    years = asked_years(text, reported(()), reported(named), today, plans)
     asked = tuple(dict.fromkeys(year for span in years for year in span.years))
     whole = Part(text, asked, () if _names_others(text, places) else named)
     readings = [Reading("filler", x, "") for x in left_out] + [Reading("name", was, name) for was, name in changed]
@@ -137,6 +145,11 @@ def _places(text: str, names: Names) -> list[_Place]:
             start = found.pop().start
         found.append(_Place(start, match.end(), forms[match.group()]))
     return found
+
+
+def named_places(text: str, names: Names) -> frozenset[str]:
+    """The short names of all places that a text names."""
+    return frozenset(place.value for place in _places(text, names))
 
 
 def _names_others(text: str, places: Sequence[_Place]) -> bool:

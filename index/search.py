@@ -18,6 +18,7 @@ from index.interaction import Bag, share
 from index.query import Part, Query, understand
 from index.snapshot import Snapshot, View
 from index.types import MODES, NO_FILTERS, Encoder, Filters, Floats, Hit, Ints, LateInteraction, Mask, Mode
+from index.years import plan_of
 
 _CANDIDATES = 200
 # So few passages are all candidates: each arm could miss one that both together rank high.
@@ -46,10 +47,12 @@ class HybridRetriever:
         self.snapshot = snapshot
         self.encoder = encoder
         self._late = encoder if isinstance(encoder, LateInteraction) else None
+        plans = ((plan_of(x.title), x.year) for x in snapshot.documents.values())
+        self._plans = {name: year for name, year in plans if name}
 
     def understand(self, question: str, today: date | None = None) -> Query:
         """The question read against this corpus: its years, places, parts, and names misspelt."""
-        return understand(question, self.snapshot.names, self._years_of, (today or date.today()).year)
+        return understand(question, self.snapshot.names, self._years_of, (today or date.today()).year, self._plans)
 
     def search(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 # Without 年, a number counts only where nothing is counted: 2024家 is no year.
@@ -21,6 +21,8 @@ _PLANS = {"十二五": (2011, 2015), "十三五": (2016, 2020), "十四五": (20
 _PLAN_PERIOD = re.compile(
     r"(十[二三四五]五)(?=[”\"’'』」]?(?:[和与、及]?[“\"]?十[二三四五]五[”\"]?)*\s*(?:期间|时期|以来))"
 )
+# A plan by its name: the year of the report that is it.
+_PLAN = re.compile(r"[“\"「『]?(十[二三四五六]五)[”\"」』]?(?:科技|科创|创新|科技创新)?(?:发展)?规划")
 _LATEST = re.compile(r"最新(?:一期|一份|一年|的报告|报告)?|最近一(?:期|份|年)")
 _AGO = re.compile(r"(今年|(?<!过)去年(?!均)|(?<![目以此之])前年)")
 _YEARS_AGO = {"今年": 0, "去年": 1, "前年": 2}
@@ -36,14 +38,24 @@ class AskedYears:
     is_latest: bool = False
 
 
-def asked_years(text: str, reported: Sequence[int], here: Sequence[int], today: int) -> list[AskedYears]:
+def plan_of(title: str) -> str | None:
+    """The name of the plan that a report with this title is: 《宝山区科技创新“十五五”规划》 is 十五五."""
+    match = _PLAN.search(title)
+    return match.group(1) if match else None
+
+
+def asked_years(
+    text: str, reported: Sequence[int], here: Sequence[int], today: int, plans: Mapping[str, int]
+) -> list[AskedYears]:
     """In the text's order. `reported` are the years of all reports, `here` of those that the text is about.
+
+    `plans` are the years of the reports that are a plan, by its name: 十五五.
 
     What names a year that no report has is left out, unless it lies in the future: that is a target.
     """
     newest = max(reported, default=0)
     found: list[AskedYears] = []
-    for match, first, last in _mentions(text, newest, today):
+    for match, first, last in _mentions(text, newest, today, plans):
         is_target = _TARGET.search(text[: match.start()]) is not None
         years = () if is_target else tuple(year for year in reported if first <= year <= last)
         apart = all(match.end() <= x.start or x.end <= match.start() for x in found)
@@ -55,7 +67,7 @@ def asked_years(text: str, reported: Sequence[int], here: Sequence[int], today: 
     return sorted(found, key=lambda x: x.start)
 
 
-def _mentions(text: str, newest: int, today: int) -> Iterator[tuple[re.Match[str], int, int]]:
+def _mentions(text: str, newest: int, today: int, plans: Mapping[str, int]) -> Iterator[tuple[re.Match[str], int, int]]:
     """Every mention of years with the first and the last of them; group 1 is the first as it is written."""
     for match in _YEAR.finditer(text):
         first = int(match.group(1))
@@ -70,5 +82,8 @@ def _mentions(text: str, newest: int, today: int) -> Iterator[tuple[re.Match[str
         yield match, 2000 + int(match.group(1)), 2000 + int(match.group(1))
     for match in _PLAN_PERIOD.finditer(text):
         yield match, *_PLANS[match.group(1)]
+    for match in _PLAN.finditer(text):
+        if match.group(1) in plans:
+            yield match, *(plans[match.group(1)],) * 2
     for match in _AGO.finditer(text):
         yield match, *(today - _YEARS_AGO[match.group(1)],) * 2

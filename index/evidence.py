@@ -1,0 +1,239 @@
+"""Which sentences of the hits answer a question, and how well: what an answer is chosen from.
+
+A candidate is a sentence, a list item, a row of a table, or a footnote of a hit. What speaks for it is measured by
+late interaction over the bundled encoder's words, whatever encoder the index uses; by questions that people may ask of
+its passage (expansions), whose answers are known to the word; and by what a sentence must hold to answer at all.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from corpus.sentences import clause_spans, sentence_spans
+from corpus.types import Span
+from index.context import passage_context
+from index.highlight import query_weights
+from index.interaction import Bag, InteractionIndex, share
+from index.kinds import Wanted, fits, focus, wanted
+from index.query import Part, named_places
+from index.segment import characters
+from index.snapshot import Row, Snapshot
+from index.types import Floats, Hit, LateInteraction, Mask
+
+_LONG = 120
+_LONGEST = 160
+_AT_HAND = 512
+_SEPARATORS = "；;"
+# What the headings above a sentence say counts a little less than what it says itself.
+_ABOVE = np.float32(0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """`[start, end)` of the text of hit number `hit`, and what speaks for it, each from 0 to 1.
+
+    `meaning` is the share of the question that the sentence and the headings above it match, `asked` the likeness of
+    the likest question that it is known to answer, `answers` its words that answer that one; `fits` says whether it can
+    hold the answer, `year` and `place` whether its passage is of those asked for (1 where none are). `matches` is how
+    well each word of the question is matched, float32 `[words]`.
+    """
+
+    hit: int
+    start: int
+    end: int
+    meaning: float
+    asked: float
+    answers: tuple[Span, ...]
+    fits: float
+    year: float
+    place: float
+    matches: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a whole hit has of the question, with the questions that people may ask of it.
+
+    `matches` as of a candidate; `words` is the share of the question's rare characters; `asked` the likeness of the
+    likest question, and `same` of the likest one that asks for the same kind of answer.
+    """
+
+    matches: Floats
+    words: float
+    asked: float
+    same: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All candidates of some hits, in the order of the hits and of their text.
+
+    `weights` are those of the question's words, float32 `[words]`; `focus` marks the words about the one that asks.
+    `known` is the share of the question's characters that the corpus knows at all.
+    """
+
+    wants: Wanted
+    candidates: tuple[Candidate, ...]
+    around: tuple[Around, ...]
+    weights: Floats
+    focus: Mask
+    known: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A passage taken apart: its sentences, then what stands above them, then the questions; all in one index."""
+
+    spans: tuple[Span, ...]
+    answers: tuple[tuple[Span, ...], ...]
+    wants: tuple[Wanted, ...]
+    words: InteractionIndex
+    own_weights: Floats
+    terms: tuple[frozenset[str], ...]
+    places: frozenset[str]
+
+
+class EvidenceReader:
+    """Reads hits of one snapshot; keeps the passages that it took apart last."""
+
+    def __init__(self, snapshot: Snapshot, encoder: LateInteraction) -> None:
+        self._snapshot = snapshot
+        self._encoder = encoder
+        self._rows: Mapping[str, Row] = {row.passage.id: row for row in snapshot.rows}
+        self._readings: OrderedDict[str, _Reading] = OrderedDict()
+
+    def read(self, part: Part, hits: Sequence[Hit], expansions: bool = True) -> Evidence:
+        """The candidates of the hits for a question; `expansions=False` takes no notice of what people may ask."""
+        bag = Bag.of(self._encoder, part.text)
+        wants = wanted(part.text)
+        view = (self._snapshot.expanded if expansions else self._snapshot.plain).lexical
+        weights = query_weights(part.text, self._snapshot.plain.lexical.views["characters"].weight)
+        in_words = self._snapshot.plain.lexical.coverage(part.text)
+        candidates: list[Candidate] = []
+        around: list[Around] = []
+        for n, hit in enumerate(hits):
+            reading = self._reading(hit.passage.id)
+            matches, back = reading.words.mutual(bag, reading.own_weights)
+            above = len(reading.spans)
+            if not expansions:
+                matches = matches[:, : above + 1]
+            likeness = _likeness(reading, matches[:, above + 1 :], back[above + 1 :], bag, weights, in_words)
+            same = [x for x, other in zip(likeness, reading.wants, strict=False) if other == wants]
+            words = _share_of(frozenset().union(*reading.terms[: matches.shape[1]]), weights)
+            around.append(Around(matches.max(axis=1), words, max(likeness, default=0.0), max(same, default=0.0)))
+            year, place = _agreement(part, hit, reading.places)
+            for i, (start, end) in enumerate(reading.spans):
+                own = np.maximum(matches[:, i], _ABOVE * matches[:, above])
+                asked, answers = _best_asked(likeness, reading.answers, start, end)
+                fit = fits(wants, hit.passage.text[start:end])
+                meaning = float(share(own[:, None], bag.weights)[0])
+                candidates.append(Candidate(n, start, end, meaning, asked, answers, fit, year, place, own))
+        return Evidence(
+            wants=wants,
+            candidates=tuple(candidates),
+            around=tuple(around),
+            weights=bag.weights,
+            focus=np.isin(bag.units, self._encoder.units([focus(part.text)])[0]),
+            known=view.coverage(part.text),
+        )
+
+    def has_questions(self, passage_id: str) -> bool:
+        """Whether it is known what people may ask of a passage."""
+        return any(x.kind == "question" for x in self._rows[passage_id].expansions)
+
+    def _reading(self, passage_id: str) -> _Reading:
+        found = self._readings.pop(passage_id, None) or self._read(self._rows[passage_id])
+        self._readings[passage_id] = found
+        while len(self._readings) > _AT_HAND:
+            self._readings.popitem(last=False)
+        return found
+
+    def _read(self, row: Row) -> _Reading:
+        passage = row.passage
+        document = self._snapshot.documents[passage.document_id]
+        spans = tuple(unit_spans(passage.text))
+        above = passage_context(document.title, document.year, passage)
+        questions = [x for x in row.expansions if x.kind == "question"]
+        texts = [
+            *(passage.text[start:end].replace("**", "") for start, end in spans),
+            above,
+            *(x.text for x in questions),
+        ]
+        words = InteractionIndex.build(self._encoder, texts)
+        return _Reading(
+            spans=spans,
+            answers=tuple(tuple((i := passage.text.index(a), i + len(a)) for a in x.answers) for x in questions),
+            wants=tuple(wanted(x.text) for x in questions),
+            words=words,
+            own_weights=self._encoder.unit_weights(words.units),
+            terms=tuple(frozenset(characters(text)) for text in texts),
+            places=named_places(f"{above}\n{passage.text}", self._snapshot.names),
+        )
+
+
+def _likeness(
+    reading: _Reading, matches: Floats, back: Floats, bag: Bag, weights: Mapping[str, float], known: float
+) -> list[float]:
+    """How like the question each known one is, 0 to 1: what each matches of the other, and rare characters shared.
+
+    Characters count as far as the corpus knows those of the question: not at all where it is in another language.
+    """
+    meaning = np.sqrt(share(matches, bag.weights) * back[: matches.shape[1]])
+    terms = reading.terms[len(reading.spans) + 1 :]
+    by_words = min(known, 0.5)
+    return [
+        (1 - by_words) * float(meaning[n]) + by_words * _share_of(terms[n], weights) for n in range(matches.shape[1])
+    ]
+
+
+def _agreement(part: Part, hit: Hit, places: frozenset[str]) -> tuple[float, float]:
+    """Whether a hit is of the year and of the place that a question asks for; one half where it may be."""
+    year = place = 1.0
+    if part.years and hit.citation.year not in part.years:
+        year = 0.5 if any(str(x) in hit.passage.text for x in part.years) else 0.0
+    if part.places and not places.issuperset(part.places):
+        place = 0.5 if not places or places.intersection(part.places) else 0.0
+    return year, place
+
+
+def unit_spans(text: str) -> list[Span]:
+    """What an answer is put together from: sentences, lines of lists and tables; long ones part by part.
+
+    >>> unit_spans("甲。乙。")
+    [(0, 2), (2, 4)]
+    """
+    return [part for start, end in sentence_spans(text) for part in _parts(text, start, end)]
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[Span]:
+    """A sentence, or where it is long, what its semicolons set apart; where that is long still, its clauses."""
+    cuts = [i + 1 for i in range(start, end - 1) if end - start > _LONG and text[i] in _SEPARATORS]
+    for a, b in pairwise([start, *cuts, end]):
+        if b - a <= _LONGEST:
+            yield a, b
+        else:
+            yield from ((a + s, a + e) for s, e in clause_spans(text[a:b], _LONG))
+
+
+def _best_asked(
+    likeness: Sequence[float], answers: Sequence[Sequence[Span]], start: int, end: int
+) -> tuple[float, tuple[Span, ...]]:
+    """The likeness of the likest question that `[start, end)` answers, at least in part, and the words that do."""
+    best: float = 0.0
+    words: tuple[Span, ...] = ()
+    for like, spans in zip(likeness, answers, strict=False):
+        if like > best:
+            inside = tuple((max(s, start), min(e, end)) for s, e in spans if s < end and start < e)
+            if inside:
+                best, words = like, inside
+    return best, words
+
+
+def _share_of(terms: frozenset[str], weights: Mapping[str, float]) -> float:
+    total = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term in terms) / total if total else 0.0
