@@ -6,12 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from service.assistant import SearchResult
 from service.errors import USAGE, KewenError
-from service.render import result_json
 
 
-def answer_lines(lines: Iterable[bytes], search: Callable[[str], SearchResult], key: str) -> Iterator[dict[str, Any]]:
+def answer_lines(lines: Iterable[bytes], answer: Callable[[str], dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """One record for each line `{"id", "question"}`; one that can't be answered holds `error` and spoils no other.
 
     Raises:
@@ -24,7 +22,7 @@ def answer_lines(lines: Iterable[bytes], search: Callable[[str], SearchResult], 
         try:
             line = _parse(raw, number)
             record["id"] = line.get("id")
-            record |= result_json(search(_question(line, number)), key)
+            record |= answer(_question(line, number))
         except KewenError as error:
             if error.exit_code != USAGE:
                 raise

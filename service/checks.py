@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from index.snapshot import Snapshot
 from index.types import MODES, Filters, Mode
+from service.answers import ANSWER_MODES, AnswerMode
 from service.errors import KewenError, echo
+
+_LAST_QUESTIONS = 10
 
 
 def checked_query(query: str, longest: int) -> str:
@@ -45,6 +49,27 @@ def checked_mode(mode: str) -> Mode:
         if mode == known:
             return known
     raise KewenError("unknown_mode", f"没有 {echo(mode)} 这种检索方式。可用：{'、'.join(MODES)}。")
+
+
+def checked_answer_mode(mode: str) -> AnswerMode:
+    """One of `ANSWER_MODES`.
+
+    Raises:
+        KewenError: `unknown_mode`.
+    """
+    for known in ANSWER_MODES:
+        if mode == known:
+            return known
+    raise KewenError("unknown_mode", f"没有 {echo(mode)} 这种作答方式。可用：{'、'.join(ANSWER_MODES)}。")
+
+
+def checked_history(history: Sequence[str], longest: int) -> tuple[str, ...]:
+    """The earlier questions that a follow-up may refer to, the last few of them.
+
+    Raises:
+        KewenError: as `checked_query`.
+    """
+    return tuple(checked_query(question, longest) for question in history[-_LAST_QUESTIONS:])
 
 
 def check_filters(snapshot: Snapshot, filters: Filters) -> None:

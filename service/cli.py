@@ -7,13 +7,15 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import click
 
 from index.types import Filters
 from service import render
-from service.assistant import SearchResult
+from service.answer_render import answer_json, answer_text
+from service.answers import Answer
+from service.assistant import Assistant, SearchResult
 from service.batch import answer_lines
 from service.cli_library import docs, index
 from service.commands import ChineseGroup, assistant_of, common_options, notify, print_json, usage_message
@@ -76,10 +78,9 @@ kewen.add_command(index)
 kewen.add_command(docs)
 
 
-def _search_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _retrieval_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option("-k", "--top-k", type=int, metavar="数目", help="返回几个段落（1 到 100，默认 5）。"),
-        click.option("--mode", default="hybrid", metavar="方式", help="检索方式：hybrid（默认）、dense 或 lexical。"),
         click.option("--year", "years", metavar="年[-年]", help="只查某年或某几年的报告，如 2025 或 2022-2025。"),
         click.option("--document", "documents", multiple=True, metavar="编号", help="只查这份报告，可重复。"),
         click.option("--series", multiple=True, metavar="系列", help="只查这个系列，可重复。"),
@@ -95,25 +96,38 @@ def _search_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return common_options(command)
 
 
-@kewen.command(help="提问：返回最相关的段落与出处，标出最能回答问题的句子。")
+@kewen.command(help="提问：先给答案，再给依据；报告中没有的，就说没有。")
 @click.argument("question", required=False, metavar="问题")
-@_search_options
-def ask(question: str | None, **options: Any) -> int:
-    return _search("question", question, **options)
+@click.option("--mode", metavar="方式", help="extractive 摘录原文（默认）、generative 大语言模型、passages 只给段落。")
+@click.option("--after", "history", multiple=True, metavar="上一问", help="追问时给出此前的问题，可重复，先问的在前。")
+@_retrieval_options
+def ask(question: str | None, mode: str | None, history: tuple[str, ...], **options: Any) -> int:
+    def answer(assistant: Assistant, question: str, top_k: int | None, filters: Filters, **how: bool) -> Answer:
+        return assistant.ask(question, top_k, mode, filters, history, **how)
+
+    return _answer(question, answer, answer_json, lambda x: answer_text(x, _mark()), **options)
 
 
-@kewen.command(help="检索：返回最相关的段落与出处。")
+@kewen.command(help="检索：返回最相关的段落与出处，标出最能回答问题的句子。")
 @click.argument("query", required=False, metavar="问题")
-@_search_options
-def search(query: str | None, **options: Any) -> int:
-    return _search("query", query, **options)
+@click.option("--mode", default="hybrid", metavar="方式", help="检索方式：hybrid（默认）、dense 或 lexical。")
+@_retrieval_options
+def search(query: str | None, mode: str, **options: Any) -> int:
+    def find(assistant: Assistant, query: str, top_k: int | None, filters: Filters, **how: bool) -> SearchResult:
+        return assistant.search(query, top_k, mode, filters, **how)
+
+    return _answer(query, find, render.result_json, lambda x: render.result_text(x, _mark()), **options)
 
 
-def _search(
-    key: str,
-    query: str | None,
+_Result = TypeVar("_Result", Answer, SearchResult)
+
+
+def _answer(
+    question: str | None,
+    run: Callable[..., _Result],
+    as_record: Callable[[_Result], dict[str, Any]],
+    as_text: Callable[[_Result], str],
     top_k: int | None,
-    mode: str,
     years: str | None,
     documents: tuple[str, ...],
     series: tuple[str, ...],
@@ -123,26 +137,27 @@ def _search(
     as_json: bool,
     **given: Any,
 ) -> int:
-    if (query is None) == (batch is None):
+    if (question is None) == (batch is None):
         raise KewenError("invalid_request", "请给出一个问题，或用 --batch 给出一个文件（二者取一）。")
     filters = Filters(document_ids=frozenset(documents) or None, years=_years(years), series=frozenset(series) or None)
     assistant = assistant_of(given)
 
-    def run(question: str) -> SearchResult:
-        return assistant.search(question, top_k, mode, filters, not no_expansion, literal)
+    def one(question: str) -> _Result:
+        return run(assistant, question, top_k, filters, expansions=not no_expansion, literal=literal)
 
     if batch is not None:
         failed = False
-        for line in answer_lines(batch, run, key):
+        for line in answer_lines(batch, lambda question: as_record(one(question))):
             failed |= "error" in line
             print_json(line)
         return USAGE if failed else OK
-    result = run(query or "")
+    result = one(question or "")
     if as_json:
-        print_json(render.result_json(result, key))
+        print_json(as_record(result))
     else:
-        click.echo(render.result_text(result, _mark()))
-    return OK if result.hits else NOTHING
+        click.echo(as_text(result))
+    is_answered = not result.abstained if isinstance(result, Answer) else True
+    return OK if result.hits and is_answered else NOTHING
 
 
 @kewen.command(help="启动 HTTP 服务（默认只在本机 127.0.0.1:8765）。")

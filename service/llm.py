@@ -1,9 +1,10 @@
-"""Any OpenAI-compatible chat endpoint: one question, one answer. httpx (extra `llm`) is imported where it is used."""
+"""Any OpenAI-compatible chat endpoint, whole or as a stream. httpx (extra `llm`) is imported where it is used."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,14 @@ from service.errors import KewenError, echo
 _ATTEMPTS = 4
 _RETRIED = (408, 409, 429, 500, 502, 503, 504)
 _LONGEST_WAIT = 20.0
+_CONNECT_SECONDS = 5.0
+_MOST_BYTES = 1 << 20
+_REFUSALS = {
+    401: "它不接受这个密钥（HTTP 401），请检查 KEWEN_LLM_KEY",
+    403: "它不接受这个密钥（HTTP 403），请检查 KEWEN_LLM_KEY",
+    404: "它没有这个模型或地址（HTTP 404），请检查 KEWEN_LLM_MODEL 和 KEWEN_LLM_URL",
+    429: "它忙不过来或额度已用完（HTTP 429）",
+}
 
 
 class ChatModel:
@@ -45,12 +54,7 @@ class ChatModel:
         Raises:
             KewenError: `llm_unavailable`, where the endpoint can't be reached, refuses, or answers nonsense.
         """
-        try:
-            import httpx
-        except ImportError as error:
-            raise KewenError(
-                "llm_unavailable", '调用大语言模型需要 httpx。请运行：python -m pip install "kewen[llm]"'
-            ) from error
+        httpx = _httpx()
         body = {"model": self.model, "messages": list(messages), "stream": False}
         reason = ""
         for attempt in range(_ATTEMPTS):
@@ -69,6 +73,78 @@ class ChatModel:
         raise KewenError(
             "llm_unavailable", f"大语言模型 {echo(self._address)} 用不了：{reason}。请检查地址、密钥和模型名。"
         )
+
+    def stream(self, messages: Sequence[Mapping[str, str]], seconds: float) -> Iterator[str]:
+        """The answer in pieces, as they come; one attempt, because a reader waits.
+
+        `seconds` limit each wait, and the whole, looked at with each piece.
+
+        Raises:
+            KewenError: `llm_unavailable`, where the endpoint can't be reached, refuses, is too slow, breaks off or
+                answers nonsense; pieces may have come until then.
+        """
+        httpx = _httpx()
+        deadline = time.monotonic() + seconds
+        limits = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
+        body = {"model": self.model, "messages": list(messages), "stream": True}
+        try:
+            with httpx.stream("POST", self._address, json=body, headers=self._headers, timeout=limits) as response:
+                if not response.is_success:
+                    raise _failure(_REFUSALS.get(response.status_code, f"它应答 HTTP {response.status_code}"))
+                yield from _pieces(response, deadline, seconds)
+        except httpx.TimeoutException as error:
+            raise _failure(f"它超过 {seconds:g} 秒没有应答") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise _failure(f"连不上，或连接中断（{type(error).__name__}）") from error
+
+
+def _httpx() -> Any:  # noqa: ANN401 - imported where it is used
+    try:
+        import httpx
+    except ImportError as error:
+        raise KewenError(
+            "llm_unavailable", '调用大语言模型需要 httpx。请运行：python -m pip install "kewen[llm]"'
+        ) from error
+    return httpx
+
+
+def _failure(reason: str) -> KewenError:
+    """Without the address and without a word of the response: either could hold a key."""
+    return KewenError("llm_unavailable", f"大语言模型用不了：{reason}。")
+
+
+def _pieces(response: Any, deadline: float, seconds: float) -> Iterator[str]:  # noqa: ANN401
+    """The pieces of a stream of server-sent events (OpenAI, Chat Completions API, streaming)."""
+    rest, read, finished = b"", 0, False
+    for data in response.iter_bytes():
+        if time.monotonic() > deadline:
+            raise _failure(f"它超过 {seconds:g} 秒没有答完")
+        read += len(data)
+        if read > _MOST_BYTES:
+            raise _failure("它的应答太长")
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            if not line.startswith(b"data:"):
+                continue
+            payload = line.removeprefix(b"data:").strip()
+            if payload == b"[DONE]":
+                return
+            content, ends = _delta(payload)
+            finished |= ends
+            yield content
+    if not finished:
+        raise _failure("它没有答完，或应答不合 Chat Completions 的流式格式")
+
+
+def _delta(payload: bytes) -> tuple[str, bool]:
+    """The text of one event, and whether the model says that it has finished."""
+    try:
+        choices = json.loads(payload)["choices"]
+        content = choices[0]["delta"].get("content") if choices else ""
+        ends = bool(choices and choices[0].get("finish_reason"))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise _failure("它的应答不合 Chat Completions 的流式格式") from error
+    return (content if isinstance(content, str) else ""), ends
 
 
 def _is_address(url: str) -> bool:

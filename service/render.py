@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from corpus.citations import label
+from corpus.citations import citation_label
 from corpus.expansions import Expansion
 from corpus.types import Citation, Passage, Span
+from index.query import Reading
 from index.snapshot import Snapshot
 from index.types import DocumentInfo, Hit
 from service.assistant import SearchResult
@@ -32,17 +33,20 @@ def colour(text: str) -> str:
 # -- JSON (DESIGN: `search --json`) ---------------------------------------------------------------
 
 
-def result_json(result: SearchResult, key: str = "query") -> dict[str, Any]:
-    """`{"query", "generation", "took_ms", "readings", "hits"}`; `ask` says `question`."""
+def result_json(result: SearchResult) -> dict[str, Any]:
+    """`{"query", "generation", "took_ms", "readings", "hits"}`."""
     return {
-        key: result.query,
+        "query": result.query,
         "generation": result.generation,
         "took_ms": result.took_ms,
-        "readings": [
-            {"kind": x.kind, "surface": x.surface, "value": x.value, "message": x.message} for x in result.readings
-        ],
+        "readings": readings_json(result.readings),
         "hits": [hit_json(hit) for hit in result.hits],
     }
+
+
+def readings_json(readings: Sequence[Reading]) -> list[dict[str, str]]:
+    """What was understood of a question, one object each."""
+    return [{"kind": x.kind, "surface": x.surface, "value": x.value, "message": x.message} for x in readings]
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
@@ -123,24 +127,25 @@ def outline_json(document: DocumentInfo, passages: Sequence[Passage], snapshot: 
     }
 
 
-def citation_label(citation: Citation) -> str:
-    """The one-line label of a citation."""
-    c = citation
-    return label(c.title, c.year, c.section, c.restored, c.lines, c.pages)
-
-
 # -- text for people ------------------------------------------------------------------------------
 
 
 def result_text(result: SearchResult, mark: Mark) -> str:
     """What was understood, then the hits, numbered: citation, the passage with its best sentences marked, and why."""
-    blocks = [_hit_text(hit, mark) for hit in result.hits]
-    if not blocks:
-        blocks = ["没有找到相关段落。可以换一种说法，或放宽年份与报告的限制。"]
-    if result.readings:
-        understood = "；".join(dict.fromkeys(clean(x.message) for x in result.readings))
-        blocks.insert(0, f"理解：{understood}。（加 --literal 则按字面检索）")
-    return "\n\n".join(blocks)
+    found = hits_text(result.hits, mark)
+    return f"{readings_text(result.readings)}\n\n{found}" if result.readings else found
+
+
+def hits_text(hits: Sequence[Hit], mark: Mark) -> str:
+    """The hits, numbered; where there are none, what one can do."""
+    blocks = [_hit_text(hit, mark) for hit in hits]
+    return "\n\n".join(blocks or ["没有找到相关段落。可以换一种说法，或放宽年份与报告的限制。"])
+
+
+def readings_text(readings: Sequence[Reading]) -> str:
+    """One line: what was understood of the question beside its words."""
+    understood = "；".join(dict.fromkeys(clean(x.message) for x in readings))
+    return f"理解：{understood}。（加 --literal 则按字面检索）"
 
 
 def documents_text(documents: Sequence[tuple[DocumentInfo, int]]) -> str:

@@ -35,6 +35,21 @@ class SearchIn(_Request):
     literal: bool = Field(False, description="true 则按字面检索，不理解年份、地点、拼音等")
 
 
+class AskIn(_Request):
+    """一次提问。"""
+
+    question: str = Field(description="问题，至多 2000 字", examples=["宝山一年办多少场科普活动？"])
+    top_k: int | None = Field(None, ge=1, le=100, description="返回几个段落，默认 5")
+    mode: str | None = Field(
+        None, description="extractive（摘录原文）、generative（大语言模型）或 passages（只给段落）；默认依设置"
+    )
+    filters: FiltersIn | None = Field(None, description="检索范围")
+    history: list[str] = Field([], description="此前的问题，先问的在前；追问据此补全", max_length=100)
+    stream: bool = Field(False, description="true 则以 server-sent events 逐句返回")
+    expansion: bool = Field(True, description="是否也按段落的扩展问法检索；false 则只按原文")
+    literal: bool = Field(False, description="true 则按字面检索，不理解年份、地点、拼音等")
+
+
 class CitationOut(BaseModel):
     """一处出处：可逐字回查原文。"""
 
@@ -100,6 +115,49 @@ class SearchOut(BaseModel):
     generation: str = Field(description="索引的代号")
     took_ms: float = Field(description="用时（毫秒）")
     readings: list[ReadingOut] = Field(description="从问题里理解出的年份、地点等")
+    hits: list[HitOut] = Field(description="命中的段落，按相关程度排列")
+
+
+class SentenceOut(BaseModel):
+    """答案的一句。"""
+
+    text: str = Field(description="摘录时为所引原文，逐字不改；生成时为模型的话，已逐句核对")
+    citations: list[int] = Field(description="所依据的出处的编号")
+    marks: list[Offsets] = Field(description="作答的字词在 text 中的位置")
+    label: str | None = Field(description="比较时这一句说的是哪一方，如 2022年；不是原文")
+
+
+class NumberedCitationOut(CitationOut):
+    """答案的一处出处。"""
+
+    number: int = Field(description="编号，自 1 起")
+    quote: str = Field(description="所引原文，逐字不改")
+    passage_id: str = Field(description="所在段落的编号")
+
+
+class ReasonOut(BaseModel):
+    """为什么没有答案。"""
+
+    code: Literal["no_passage", "no_place_year", "no_figure", "not_covered"] = Field(description="固定的代码")
+    message: str = Field(description="给用户看的一句话")
+
+
+class AskOut(BaseModel):
+    """答案；报告中没有依据时 abstained 为 true，hits 只是相近的段落。"""
+
+    question: str = Field(description="所问的问题")
+    resolved: str = Field(description="结合此前的问题补全后的问题")
+    answer: str = Field(description="完整的答案，句末为出处编号")
+    abstained: bool = Field(description="报告中没有找到依据")
+    reason: ReasonOut | None = Field(description="没有答案的原因")
+    confidence: float = Field(description="报告中有答案的把握，0 到 1")
+    mode: Literal["extractive", "generative", "passages"] = Field(description="实际的作答方式")
+    sentences: list[SentenceOut] = Field(description="答案的各句")
+    citations: list[NumberedCitationOut] = Field(description="答案的出处")
+    notices: list[str] = Field(description="读者须知：略去了什么，什么没有用上")
+    readings: list[ReadingOut] = Field(description="从问题里理解出的年份、地点等")
+    generation: str = Field(description="索引的代号")
+    took_ms: float = Field(description="用时（毫秒）")
     hits: list[HitOut] = Field(description="命中的段落，按相关程度排列")
 
 

@@ -7,8 +7,9 @@ import signal
 import socket
 
 from service.app import create_app
-from service.assistant import Assistant, Notify
+from service.assistant import Assistant
 from service.errors import OK, KewenError
+from service.keeper import Notify
 from service.settings import Settings
 
 

@@ -13,6 +13,7 @@ from platformdirs import user_data_path
 
 from corpus.library import shipped_folder
 from index.encoders import BUNDLED
+from service.confidence import learnt
 from service.errors import KewenError, echo
 
 CONFIG = "config.toml"
@@ -46,6 +47,16 @@ def _whole(first: int, last: int) -> Callable[[Any], int]:
     return read
 
 
+def _share(value: Any) -> float:  # noqa: ANN401
+    try:
+        share = float(str(value))
+    except ValueError as error:
+        raise ValueError("应为 0 到 1 的数") from error
+    if not 0 <= share <= 1:
+        raise ValueError("应为 0 到 1 的数")
+    return share
+
+
 def _folder(value: Any) -> Path:  # noqa: ANN401
     if not str(value).strip() or "\0" in str(value):
         raise ValueError("应为一个文件夹")
@@ -69,9 +80,17 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("host", lambda: "127.0.0.1", _text, "服务监听的地址；本机以外须先设 api_key"),
     Setting("port", lambda: 8765, _whole(0, 65535), "服务监听的端口"),
     Setting("api_key", lambda: "", str, "服务的密钥；设了之后，每个请求都须带 Authorization: Bearer 密钥"),
+    Setting(
+        "answer_mode",
+        lambda: "extractive",
+        _text,
+        "作答方式：extractive 摘录原文、generative 大语言模型、passages 只给段落",
+    ),
+    Setting("min_confidence", lambda: learnt().threshold, _share, "把握低于它就不作答，0 到 1"),
     Setting("llm_url", lambda: "", str, "大语言模型的地址（OpenAI 兼容），如 http://127.0.0.1:11434/v1"),
     Setting("llm_model", lambda: "", str, "大语言模型的名称"),
     Setting("llm_key", lambda: "", str, "大语言模型的密钥，可不设"),
+    Setting("llm_timeout", lambda: 30, _whole(1, 3600), "等大语言模型作答的秒数"),
     Setting("max_question", lambda: 2000, _whole(1, 100_000), "问题的最大字数"),
     Setting("max_body", lambda: 1_048_576, _whole(1024, 1 << 30), "请求体的最大字节数"),
 )
@@ -88,9 +107,12 @@ class Settings:
     host: str
     port: int
     api_key: str
+    answer_mode: str
+    min_confidence: float
     llm_url: str
     llm_model: str
     llm_key: str
+    llm_timeout: int
     max_question: int
     max_body: int
     max_top_k: int = 100

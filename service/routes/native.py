@@ -6,12 +6,18 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
 from index.types import Filters
 from service import render
+from service.answer_render import answer_json
+from service.asking import final
 from service.assistant import Assistant
 from service.errors import KewenError
+from service.routes.events import stream
 from service.schemas import (
+    AskIn,
+    AskOut,
     DocumentsOut,
     ErrorOut,
     FiltersIn,
@@ -26,6 +32,7 @@ from service.schemas import (
 
 VERSION = version("kewen")
 TAGS = [
+    {"name": "提问", "description": "问题 → 答案与出处"},
     {"name": "检索", "description": "问题 → 段落与出处"},
     {"name": "报告", "description": "已编入索引的报告、它们的章节、段落与原文"},
     {"name": "运行", "description": "服务是否在运行、是否就绪"},
@@ -40,6 +47,10 @@ _SEARCHED: _Responses = {
     421: {"model": ErrorOut, "description": "Host 不是本机"},
     422: {"model": ErrorOut, "description": "请求不合要求"},
     503: {"model": ErrorOut, "description": "索引不可用"},
+}
+_ASKED: _Responses = {
+    200: {"description": "答案；stream 为 true 时为 text/event-stream", "content": {"text/event-stream": {}}},
+    **_SEARCHED,
 }
 _LISTED: _Responses = {code: _SEARCHED[code] for code in (401, 409, 421, 503)}
 _FOUND: _Responses = {
@@ -59,6 +70,23 @@ def router(assistant: Assistant) -> APIRouter:
         filters = _filters(body.filters)
         result = assistant.search(body.query, body.top_k, body.mode, filters, body.expansion, body.literal)
         return render.result_json(result)
+
+    @routes.post("/v1/ask", tags=["提问"], summary="提问", response_model=AskOut, responses=_ASKED)
+    def ask(body: AskIn) -> Any:  # noqa: ANN401 - an answer, or its stream
+        """先给答案，每句带可逐字回查的出处；报告中没有依据时 `abstained` 为 true，并说明原因。
+
+        `stream` 为 true 时返回 server-sent events：`sentence`（一句，及它新引的出处 `new_citations`）、
+        `notice`（读者须知），最后一个是 `answer`（与不用流时相同；以它为准）。
+        """
+        filters = _filters(body.filters)
+        events = assistant.ask_events(
+            body.question, body.top_k, body.mode, filters, body.history, body.expansion, body.literal
+        )
+        if body.stream:
+            return StreamingResponse(
+                stream(events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            )
+        return answer_json(final(events))
 
     @routes.get("/v1/documents", tags=["报告"], summary="列出报告", response_model=DocumentsOut, responses=_LISTED)
     def documents() -> dict[str, Any]:

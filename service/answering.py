@@ -1,0 +1,233 @@
+"""Hits → the fewest sentences that answer, in the reports' own words. No language model.
+
+What kind of answer is asked for steers the choice: one sentence with the figure for «多少», all items for «哪些», one
+sentence a side for a comparison, one a clause where a question asks several things at once. Each sentence is exactly
+the source text of its citation; a very long one is cut to the clauses around the words that answer.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from corpus.sentences import sentence_spans
+from corpus.types import Span
+from index.evidence import Candidate, Evidence
+from index.kinds import Wanted, figure_span, sub_questions
+from index.query import Part, Query
+from index.snapshot import Snapshot
+from index.types import Hit
+from service.answers import NumberedCitation, Sentence
+
+Read = Callable[[Part, Sequence[Hit]], Evidence]
+
+POOL = 8
+"""Hits that an answer may be chosen from."""
+
+# Log-odds that a candidate holds the answer: learnt on `dev` and the calibration questions (eval/README.md).
+_WEIGHTS = {"meaning": 6.1, "asked": 11.6, "fits": 3.4, "year": 1.6, "place": 1.6, "rank": 4.2}
+_LONGEST = 100
+# A figure needs few words around it.
+_LONGEST_FIGURE = 80
+_FIGURES = ("how_many", "rank", "when")
+_LONGEST_LIST = 400
+_MOST = {"list": 6, "comparison": 4}
+_CLOSE = {"list": 1.5}
+_CLAUSE_SHARE = 0.7
+_CLAUSE_GAP = 5.0
+_FEWEST_ITEMS = 3
+_SIBLING_GAP = 6.0
+_LIKE = 0.45
+_HALTS = "，,；;：:、"
+_CLAUSE_ENDS = re.compile(r"[，,；;：:。！？!?\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """`[start, end)` of the text of hit number `hit`; `marks` are spans of that text that answer."""
+
+    hit: int
+    start: int
+    end: int
+    marks: tuple[Span, ...]
+    label: str | None = None
+
+
+def compose(
+    query: Query, hits: Sequence[Hit], evidence: Evidence, read: Read, snapshot: Snapshot
+) -> tuple[tuple[Sentence, ...], tuple[NumberedCitation, ...]]:
+    """The answer's sentences, each exactly the quote of its citation, and their citations."""
+    sentences: list[Sentence] = []
+    citations: list[NumberedCitation] = []
+    for number, chosen in enumerate(choose(query, hits, evidence, read), start=1):
+        passage = hits[chosen.hit].passage
+        citation = snapshot.citation(passage, chosen.start, chosen.end)
+        marks = tuple((start - chosen.start, end - chosen.start) for start, end in chosen.marks)
+        sentences.append(Sentence(citation.quote, (number,), marks, chosen.label))
+        citations.append(NumberedCitation(number, citation, passage.id))
+    return tuple(sentences), tuple(citations)
+
+
+def choose(query: Query, hits: Sequence[Hit], evidence: Evidence, read: Read) -> list[Chosen]:
+    """The sentences that answer best, in the order in which they are to be read; none where there are no candidates.
+
+    `evidence` is what the hits hold for the whole question, `read` finds it for a part.
+    """
+    candidates = evidence.candidates
+    if not candidates:
+        return []
+    whole = query.parts[-1]
+    odds = [log_odds(candidate, hits[candidate.hit]) for candidate in candidates]
+    asking = sub_questions(whole.text)
+    if len(query.parts) > 1:
+        chosen = _by_part(query.parts[:-1], hits, read)
+    elif asking:
+        chosen = _by_clause([replace(whole, text=x) for x in asking], candidates, odds, hits, read)
+    else:
+        chosen = []
+    chosen = chosen or _best(candidates, odds, evidence.wants)
+    if evidence.wants.kind == "list":
+        chosen += [(x, None) for x in _siblings(chosen[0][0], candidates, odds, hits)]
+    wants, is_one = evidence.wants, not asking
+    return [_shown(candidate, hits[candidate.hit], wants, label, is_one) for candidate, label in _ordered(chosen)]
+
+
+def best_candidate(evidence: Evidence, hits: Sequence[Hit]) -> Candidate:
+    """The candidate that answers best; there must be one."""
+    return max(evidence.candidates, key=lambda x: log_odds(x, hits[x.hit]))
+
+
+def log_odds(candidate: Candidate, hit: Hit, ranked: bool = True) -> float:
+    """How likely a candidate holds the answer, as log-odds; the hit's rank counts where it was `ranked` for that."""
+    signals = {
+        "meaning": candidate.meaning,
+        "asked": candidate.asked,
+        "fits": candidate.fits,
+        "year": candidate.year,
+        "place": candidate.place,
+        "rank": 1 / hit.rank if ranked else 0.0,
+    }
+    return math.fsum(_WEIGHTS[name] * value for name, value in signals.items())
+
+
+_Labelled = tuple[Candidate, str | None]
+
+
+def _best(candidates: Sequence[Candidate], odds: Sequence[float], wants: Wanted) -> list[_Labelled]:
+    """The best candidate; for a list those close to it, too."""
+    order = sorted(range(len(odds)), key=lambda n: (-odds[n], n))
+    most, close = _MOST.get(wants.kind, 1), _CLOSE.get(wants.kind, 0.0)
+    return [(candidates[n], None) for n in order[:most] if odds[n] >= odds[order[0]] - close]
+
+
+def _by_part(parts: Sequence[Part], hits: Sequence[Hit], read: Read) -> list[_Labelled]:
+    """The best candidate for each part of a question, among the hits of its year and place."""
+    chosen: list[_Labelled] = []
+    for part in parts:
+        own = [hit for hit in hits if _meets(hit, part)]
+        candidates = read(part, own).candidates
+        if candidates:
+            best = max(candidates, key=lambda x: log_odds(x, own[x.hit]))
+            where = next(n for n, hit in enumerate(hits) if hit is own[best.hit])
+            label = " · ".join([*([f"{part.year}年"] if part.year else []), *([part.place] if part.place else [])])
+            chosen.append((replace(best, hit=where), label or None))
+    return chosen
+
+
+def _by_clause(
+    clauses: Sequence[Part], candidates: Sequence[Candidate], odds: Sequence[float], hits: Sequence[Hit], read: Read
+) -> list[_Labelled]:
+    """The best candidate for each clause that asks something, judged by the clause and by the whole question."""
+    chosen: list[_Labelled] = []
+    for clause in clauses:
+        own = [log_odds(x, hits[x.hit], ranked=False) for x in read(clause, hits).candidates]
+        both = [
+            _CLAUSE_SHARE * a + (1 - _CLAUSE_SHARE) * b if b >= max(odds) - _CLAUSE_GAP else -math.inf
+            for a, b in zip(own, odds, strict=True)
+        ]
+        chosen.append((candidates[max(range(len(both)), key=both.__getitem__)], None))
+    return chosen
+
+
+def _siblings(
+    best: Candidate, candidates: Sequence[Candidate], odds: Sequence[float], hits: Sequence[Hit]
+) -> list[Candidate]:
+    """The best candidate of each passage that stands beside or under the best one's: the items of a list of sections.
+
+    None where there are fewer than three: chance neighbours.
+    """
+    order = sorted(range(len(odds)), key=lambda n: (-odds[n], n))
+    first: dict[int, int] = {}
+    for n in order:
+        first.setdefault(candidates[n].hit, n)
+    least = odds[order[0]] - _SIBLING_GAP
+    section = hits[best.hit].passage.section
+    for path in (section, section[:-1]):
+        near = [n for hit, n in first.items() if odds[n] >= least and hits[hit].passage.section[: len(path)] == path]
+        items = {(hits[candidates[n].hit].passage.section, hits[candidates[n].hit].passage.lead) for n in near}
+        if path and len(items) >= _FEWEST_ITEMS:
+            return [candidates[n] for n in near]
+    return []
+
+
+def _meets(hit: Hit, part: Part) -> bool:
+    """Whether a hit is of the year and the place that a part requires."""
+    if part.year is not None and hit.citation.year != part.year:
+        return False
+    around = "".join([hit.passage.text, *hit.passage.section, hit.passage.lead or "", hit.citation.title])
+    return part.place is None or part.place in around
+
+
+def _ordered(chosen: Iterable[_Labelled]) -> list[_Labelled]:
+    """Each candidate once; those of one passage in its reading order, passages as they were chosen first."""
+    once: dict[tuple[int, int], _Labelled] = {}
+    for candidate, label in chosen:
+        once.setdefault((candidate.hit, candidate.start), (candidate, label))
+    first = {candidate.hit: n for n, (candidate, _) in reversed(list(enumerate(once.values())))}
+    return sorted(once.values(), key=lambda x: (first[x[0].hit], x[0].start))
+
+
+def _shown(candidate: Candidate, hit: Hit, wants: Wanted, label: str | None, is_one: bool) -> Chosen:
+    """A candidate as it is shown: a list whole, a figure with few words around it where `is_one` is asked for."""
+    text = hit.passage.text
+    is_known = candidate.asked >= _LIKE and bool(candidate.answers)
+    marks = candidate.answers if is_known else _figure(candidate, text, wants)
+    if wants.kind == "list":
+        start, end = _sentence(text, candidate.start, candidate.end)
+    else:
+        longest = _LONGEST_FIGURE if is_known and is_one and wants.kind in _FIGURES else _LONGEST
+        start, end = _cut(text, candidate.start, candidate.end, marks, longest)
+    inside = tuple((max(s, start), min(e, end)) for s, e in marks if s < end and start < e)
+    return Chosen(candidate.hit, start, end, inside, label)
+
+
+def _figure(candidate: Candidate, text: str, wants: Wanted) -> tuple[Span, ...]:
+    """The figure that is asked for, the first of its unit."""
+    if wants.kind != "how_many":
+        return ()
+    figure = figure_span(wants, text[candidate.start : candidate.end])
+    return ((candidate.start + figure[0], candidate.start + figure[1]),) if figure else ()
+
+
+def _sentence(text: str, start: int, end: int) -> Span:
+    """The whole sentence around a part of one: a list is not cut."""
+    around = [(s, e) for s, e in sentence_spans(text) if s <= start and end <= e and e - s <= _LONGEST_LIST]
+    return around[0] if around else (start, end)
+
+
+def _cut(text: str, start: int, end: int, marks: Sequence[Span], longest: int) -> Span:
+    """A sentence; of one that is too long, the clauses around the words that answer."""
+    if end - start <= longest or not marks:
+        return start, end
+    edges = [start, *(m.end() for m in _CLAUSE_ENDS.finditer(text, start, end)), end]
+    clauses = [(a, b) for a, b in pairwise(edges) if a < b]
+    first = max(n for n, (a, _) in enumerate(clauses) if a <= marks[0][0])
+    last = min(n for n, (_, b) in enumerate(clauses) if b >= marks[-1][1])
+    while first > 0 and clauses[last][1] - clauses[first - 1][0] <= longest:
+        first -= 1
+    while last + 1 < len(clauses) and clauses[last + 1][1] - clauses[first][0] <= longest:
+        last += 1
+    return clauses[first][0], clauses[last][1] - (text[clauses[last][1] - 1] in _HALTS)

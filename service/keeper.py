@@ -1,0 +1,210 @@
+"""The index as it is used: opened, checked against the library, renewed when a newer one is published, or built."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from corpus.citations import verify_text
+from corpus.library import Library, LibraryError, is_changed
+from corpus.lines import line_starts
+from index.build import BuildReport, Progress, build_index, index_fingerprint
+from index.encoders import load_encoder
+from index.generations import GenerationStore
+from index.search import HybridRetriever
+from index.snapshot import Snapshot
+from index.storage import IndexProblem
+from index.types import Encoder
+from service.errors import KewenError, echo, user_errors
+from service.settings import Settings
+
+Notify = Callable[[str], None]
+"""Called with one Chinese line that the user should see."""
+
+_REBUILD = "请运行 kewen index build 重建。"
+_WAIT_SECONDS = 60
+
+
+class IndexKeeper:
+    """Keeps the newest sound generation open, and swaps to a newer one when it is published.
+
+    The index of the library is built at the first use. `notify` hears what a user should know: that the
+    index is being built, that a damaged one was passed over, that a report has changed since.
+    """
+
+    def __init__(
+        self, settings: Settings, notify: Notify = lambda line: None, progress: Progress | None = None
+    ) -> None:
+        self.settings = settings
+        self.store = GenerationStore(settings.home / "index")
+        self._notify = notify
+        self._progress = progress or (lambda done, total: None)
+        self._encoder: Encoder | None = None
+        self._retriever: HybridRetriever | None = None
+        self._version: tuple[int, int] | None = None
+        self._swap = threading.Lock()
+
+    def encoder(self) -> Encoder:
+        """The encoder of the settings, loaded once.
+
+        Raises:
+            KewenError: `model_unavailable`.
+        """
+        if self._encoder is None:
+            with user_errors():
+                self._encoder = load_encoder(self.settings.encoder)
+        return self._encoder
+
+    def build(self) -> BuildReport:
+        """Build the index of the library anew.
+
+        Raises:
+            KewenError: `library_error`, `model_unavailable`, `index_locked`, `insufficient_storage` or
+                `storage_error`.
+        """
+        encoder = self.encoder()
+        with user_errors():
+            return build_index(Library(self.settings.reports), self.store, encoder, self._progress)
+
+    def status(self) -> dict[str, Any]:
+        """What is on disk: the generation in use, what it was built with, and what is wrong with others.
+
+        Raises:
+            KewenError: `index_unavailable`.
+        """
+        with user_errors():
+            generation, problems = self.store.open()
+        described = {key: generation.manifest[key] for key in ("created", "encoder", "documents", "passages")}
+        return {
+            "generation": generation.name,
+            **described,
+            "generations": self.store.names(),
+            "problems": problems,
+        }
+
+    def verify(self) -> dict[str, Any]:
+        """Check every file of the current generation, and every passage against its text, byte for byte.
+
+        Raises:
+            KewenError: `index_unavailable`, naming the first thing that is wrong.
+        """
+        with user_errors():
+            if not self.store.names():
+                raise IndexProblem("index_missing", "还没有索引。请运行 kewen index build。")
+            try:
+                generation = self.store.read(self.store.current_name() or "CURRENT")
+                snapshot = Snapshot.load(generation)
+            except IndexProblem as problem:
+                raise IndexProblem(problem.code, f"{problem.message}。{_REBUILD}") from problem
+            texts = {name: snapshot.text(name) for name in snapshot.documents}
+            starts = {name: line_starts(text) for name, text in texts.items()}
+            for row in snapshot.rows:
+                name = row.passage.document_id
+                try:
+                    verify_text(texts[name], starts[name], snapshot.citation(row.passage))
+                except ValueError as error:
+                    raise IndexProblem(
+                        "index_damaged", f"段落 {row.passage.id} 与原文不符（{error}）。{_REBUILD}"
+                    ) from error
+        return {"generation": generation.name, "files": len(generation.files), "citations": len(snapshot.rows)}
+
+    def retriever(self) -> HybridRetriever:
+        """The retriever of the newest generation. One that is in use stays as it is.
+
+        Raises:
+            KewenError: `index_unavailable`, `model_mismatch`, or what building raises.
+        """
+        if self._retriever is None or self._version != self.store.version():
+            with self._swap:
+                if self._retriever is None or self._version != self.store.version():
+                    self._renew()
+        if self._retriever is None:
+            raise KewenError("index_unavailable", f"索引用不了。{_REBUILD}")
+        return self._retriever
+
+    def _renew(self) -> None:
+        """Open the newest generation. Where that fails, what was open goes on serving, and `notify` hears why."""
+        version = self.store.version()
+        try:
+            with user_errors():
+                snapshot = self._load_or_build()
+                self._check_fit(snapshot, self.encoder())
+                self._report_changes(snapshot)
+        except KewenError as error:
+            if self._retriever is None:
+                raise
+            self._notify(f"警告：新的索引用不了，继续用 {self._retriever.snapshot.name}。{error.message}")
+        else:
+            if version is None:  # it was built just now
+                version = self.store.version()
+            self._retriever = HybridRetriever(snapshot, self.encoder())
+        self._version = version
+
+    def _load_or_build(self) -> Snapshot:
+        try:
+            return self._load()
+        except IndexProblem as problem:
+            if problem.code not in ("index_missing", "index_damaged", "index_incompatible"):
+                raise
+            first = problem.code == "index_missing"
+            self._notify("首次使用，正在为报告建立索引……" if first else f"{problem.message} 正在自动重建……")
+        try:
+            self.build()
+        except KewenError as error:
+            if error.code != "index_locked":
+                raise
+            self._await_writer(error)
+        return self._load()
+
+    def _await_writer(self, error: KewenError) -> None:
+        """Another process builds the index that is missing here: wait for it rather than fail."""
+        for _ in range(_WAIT_SECONDS * 10):
+            time.sleep(0.1)
+            with suppress(IndexProblem):
+                self.store.newest_sound()
+                return
+        raise error
+
+    def _load(self) -> Snapshot:
+        generation, problems = self.store.open()
+        for problem in problems:
+            self._notify(f"警告：{problem}")
+        return Snapshot.load(generation)
+
+    def _check_fit(self, snapshot: Snapshot, encoder: Encoder) -> None:
+        wanted = index_fingerprint(encoder)
+        built = snapshot.description.get("encoder", {})
+        if built.get("fingerprint") != encoder.fingerprint:
+            other = echo(str(built.get("name")))
+            now = "现在的版本" if other == encoder.name else f"现在的 {encoder.name} "
+            raise KewenError(
+                "model_mismatch",
+                f"索引由编码器 {other} 建立，与{now}不同。请运行 kewen index build 重建，或用 --encoder 指定原来的编码器。",
+            )
+        if snapshot.description.get("terms") != wanted["terms"]:
+            raise KewenError("index_unavailable", f"索引所用的词表与本程序不同。{_REBUILD}")
+
+    def _report_changes(self, snapshot: Snapshot) -> None:
+        """Answers come from the text as it was indexed; say so where the files on disk have moved on."""
+        try:
+            library = Library(self.settings.reports)
+        except LibraryError as error:  # whatever is wrong with the library, the index answers
+            self._notify(f"警告：{error.message}")
+            return
+        listed = {entry.id: entry for entry in library}
+        if not listed.keys() & snapshot.documents.keys():
+            raise KewenError(
+                "index_unavailable",
+                f"索引是为别的报告建的：其中没有 {self.settings.reports} 清单里的任何一份。"
+                f"请带上原来的 --reports，或用 --home 另指一处，或{_REBUILD}",
+            )
+        for document_id in sorted(listed.keys() - snapshot.documents.keys()):
+            self._notify(f"警告：报告 {document_id} 尚未编入索引。{_REBUILD}")
+        for document in snapshot.documents.values():
+            if document.id not in listed:
+                self._notify(f"警告：报告 {document.id} 已不在清单中，但仍在索引里。{_REBUILD}")
+            elif is_changed(listed[document.id], document.sha256):
+                self._notify(f"警告：报告 {document.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")

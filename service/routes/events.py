@@ -1,0 +1,50 @@
+"""Server-sent events (WHATWG HTML, 9.2): an answer as it comes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from service.answer_render import answer_json, said_json
+from service.answers import Answer, Said
+from service.asking import Event
+from service.errors import KewenError
+
+_LOG = logging.getLogger("kewen")
+
+
+def stream(events: Iterator[Event]) -> Iterator[str]:
+    """The events as text; what goes wrong before the first is raised, what goes wrong later is an `error` event.
+
+    Raises:
+        KewenError: whatever answering raises before it has given anything.
+    """
+    first = next(events)
+    return _lines(chain([first], events))
+
+
+def _lines(events: Iterator[Event]) -> Iterator[str]:
+    try:
+        for event in events:
+            yield _event(event)
+    except KewenError as error:
+        yield _line("error", {"code": error.code, "message": error.message})
+    except Exception:  # the status line is out already: all that is left is to say so
+        _LOG.exception("a stream failed")
+        yield _line("error", {"code": "internal_error", "message": "服务内部出错，已记入日志。"})
+
+
+def _event(event: Event) -> str:
+    if isinstance(event, Said):
+        return _line("sentence", said_json(event))
+    if isinstance(event, Answer):
+        return _line("answer", answer_json(event))
+    return _line("notice", {"message": event})
+
+
+def _line(name: str, content: dict[str, Any]) -> str:
+    """JSON has no line breaks of its own, so one `data:` line holds it."""
+    return f"event: {name}\ndata: {json.dumps(content, ensure_ascii=False)}\n\n"
