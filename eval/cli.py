@@ -8,6 +8,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,20 @@ import click
 
 from corpus.library import Library
 from eval import baselines as tables
+from eval.calibration import CALIBRATION, learn
 from eval.compare import compare_runs, comparison_text
 from eval.gold import SHIPPED, GoldFaults, load_gold
 from eval.measures import MEASURES
 from eval.report import questions_file, render_report
 from eval.runs import QUESTIONS, Run, read_run, run_system
 from eval.squad import read_squad, write_library
+from eval.summary import summary_text
 from eval.systems import EndpointSystem, LocalSystem, TrecRunSystem
-from eval.types import SPLITS, Question, System
+from eval.types import SPLITS, AnsweringSystem, Question, System
 from index.storage import storage_errors, write_synced
 from service.assistant import Assistant
-from service.commands import ChineseGroup, common_options
+from service.commands import ChineseGroup, common_options, notify
+from service.confidence import LEARNT
 from service.errors import NOTHING, OK, USAGE, KewenError, user_errors
 from service.progress import progress_bar
 from service.settings import Settings, load_settings
@@ -69,6 +73,7 @@ def check(file: Path, as_json: bool, **given: Any) -> int:
 @click.option("--mode", metavar="方式", default="hybrid", help="hybrid（默认）、dense 或 lexical。")
 @click.option("--no-expansion", is_flag=True, help="不用段落的扩展问法（只对科问自己）。")
 @click.option("--literal", is_flag=True, help="按字面检索，不理解年份、地点等（只对科问自己）。")
+@click.option("--answers", is_flag=True, help="也评测答案：依据、出处、要点、长短、该不该答。")
 @click.option("-k", "--top-k", type=click.IntRange(1, 100), default=10, metavar="数目", help="每题取几条，默认 10。")
 @click.option("--endpoint", metavar="地址", help="评测这个应答 /v1/search 的服务。")
 @click.option("--run", "run_file", metavar="文件", type=click.Path(path_type=Path), help="评测这份 TREC 结果。")
@@ -82,7 +87,7 @@ def run(out: Path, expect: Path | None, as_json: bool, **options: Any) -> int:
     if as_json:
         click.echo(json.dumps(done.summary, ensure_ascii=False))
     else:
-        click.echo(_summary_text(done))
+        click.echo(summary_text(done.summary))
     return _check_expectation(done, expect) if expect else OK
 
 
@@ -94,6 +99,7 @@ def _run(
     mode: str,
     no_expansion: bool,
     literal: bool,
+    answers: bool,
     top_k: int,
     endpoint: str | None,
     run_file: Path | None,
@@ -117,18 +123,22 @@ def _run(
     if not chosen:
         raise KewenError("invalid_request", f"没有 split 为 {split} 的问题。")
     system: System
+    answering: AnsweringSystem | None = None
+    if answers and run_file:
+        raise KewenError("invalid_request", "TREC 结果里没有答案：--answers 不能与 --run 同用。")
     if endpoint:
-        system = EndpointSystem(endpoint, mode, settings.api_key)
+        system = answering = EndpointSystem(endpoint, mode, settings.api_key)
     else:
         assistant = Assistant(settings, lambda line: click.echo(line, err=True))
         if squad:
             assistant.build()
-        system = LocalSystem(assistant, mode, not no_expansion, literal)
+        system = answering = LocalSystem(assistant, mode, not no_expansion, literal)
         if run_file:
             system = TrecRunSystem(run_file, {q.question: q.id for q in chosen}, system.units())
     manifest = {"gold_sha256": hashlib.sha256(data).hexdigest(), "split": split}
     with storage_errors("写入评测结果"):
-        done = run_system(system, chosen, texts, out, manifest, top_k, progress_bar("评测", "题"))
+        progress = progress_bar("评测", "题")
+        done = run_system(system, chosen, texts, out, manifest, top_k, progress, answering if answers else None)
         if not squad:
             write_synced(out / QUESTIONS, questions_file(chosen))
     return done
@@ -206,6 +216,23 @@ def baselines(check_only: bool, **given: Any) -> int:
     return OK
 
 
+@commands.command(help="重新学习作答的把握与界限，写入 service/confidence.json（只用 dev 与校准题）。")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON：交叉验证的结果。")
+@common_options
+def calibrate(as_json: bool, **given: Any) -> int:
+    _require("sklearn")
+    settings = load_settings(given)
+    texts, _ = _library(settings)
+    dev = [q for q in _gold(_read(SHIPPED), texts) if q.split == "dev"]
+    record = learn(Assistant(settings, notify), dev, _gold(_read(CALIBRATION), texts))
+    with user_errors(), storage_errors("写 confidence.json"):
+        lines = json.dumps({k: v for k, v in record.items() if k != "cross_validation"}, ensure_ascii=False, indent=1)
+        write_synced(Path(str(files("service"))) / LEARNT, (lines + "\n").encode("utf-8"))
+    checked = {"threshold": record["threshold"], **record["cross_validation"]}
+    click.echo(json.dumps(checked, ensure_ascii=False, indent=None if as_json else 1))
+    return OK
+
+
 def _require(library: str) -> None:
     if importlib.util.find_spec(library) is None:
         raise KewenError("invalid_setting", '评测另需几个程序包。请运行：python -m pip install "kewen[eval]"')
@@ -243,23 +270,11 @@ def _question_texts(done: Run) -> dict[str, str]:
     return {record["id"]: record["question"] for record in records}
 
 
-def _summary_text(done: Run) -> str:
-    summary = done.summary
-    lines = [f"{summary['answerable']} 道有答案的问题，{summary['unanswerable']} 道报告未载", ""]
-    for name in MEASURES:
-        mean, low, high = summary["overall"][name]
-        lines.append(f"{name:<18}{mean:7.3f}   [{low:.3f}, {high:.3f}]")
-    lines += ["", f"{'前五条命中，按类型':<12}"]
-    for name, values in sorted(summary["by"]["type"].items(), key=lambda x: x[1]["Success@5"][0]):
-        mean, low, high = values["Success@5"]
-        lines.append(f"  {name:<16}{mean:7.3f}   [{low:.3f}, {high:.3f}]   {values['questions']} 题")
-    if summary["citation_exactness"] is not None:
-        lines += ["", f"出处逐字一致 {summary['citation_exactness']:.1%}"]
-    if summary["unanswerable_auroc"] is not None:
-        lines.append(f"首条得分分辨有无答案 AUROC {summary['unanswerable_auroc']:.3f}")
-    if summary["latency_ms"]:
-        lines.append(f"用时 p50 {summary['latency_ms']['p50']} 毫秒，p95 {summary['latency_ms']['p95']} 毫秒")
-    return "\n".join(lines)
+def _reached(summary: Mapping[str, Any], name: str) -> float:
+    """A measure of the summary; `answers.evidence` is one of the answers."""
+    of_answers = name.startswith("answers.")
+    part = summary["answers"]["overall"] if of_answers else summary["overall"]
+    return float(part[name.removeprefix("answers.")][0])
 
 
 def _check_expectation(done: Run, path: Path) -> int:
@@ -268,7 +283,7 @@ def _check_expectation(done: Run, path: Path) -> int:
         expected = tomllib.loads(path.read_text(encoding="utf-8"))
         wanted = {name: (float(x["value"]), float(x["tolerance"])) for name, x in expected["measures"].items()}
         split = str(expected["split"])
-        reached = {name: done.summary["overall"][name][0] for name in wanted}
+        reached = {name: _reached(done.summary, name) for name in wanted}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KewenError("invalid_request", f"期望文件 {path} 读不了或不合格式（{error}）。") from error
     if done.manifest.get("split") != split:

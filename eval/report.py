@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.answer_runs import read_answers
 from eval.gold import load_gold
 from eval.measures import COMPLETE, WITHIN_BUDGET, first_rank
 from eval.runs import QUESTIONS, Run
@@ -23,6 +24,12 @@ _HEADLINES = (
     ("nDCG@10", "排序质量 nDCG@10"),
     (COMPLETE, "前十条依据齐全"),
     (WITHIN_BUDGET, "前 2000 字内命中"),
+)
+_ANSWER_HEADLINES = (
+    ("evidence", "答案含依据"),
+    ("precision", "所引切题"),
+    ("correct", "要点齐全"),
+    ("silent", "有答案而未答"),
 )
 _TYPE_NAMES = {
     "fact": "事实",
@@ -68,7 +75,28 @@ def _content(run: Run, texts: Mapping[str, str], titles: Mapping[str, str]) -> d
             if rank is None or rank > _MISSED_BEHIND
         ],
         "incomplete": sum(run.scores[q.id][COMPLETE] == 0 and ranks[q.id] is not None for q in answerable),
+        "answers": _answers(run, questions),
         "type_names": _TYPE_NAMES,
+    }
+
+
+def _answers(run: Run, questions: Sequence[Question]) -> dict[str, Any] | None:
+    """What the page shows of a run's answers: the summary, and the questions that were answered or left wrongly."""
+    summary = run.summary.get("answers")
+    if not summary:
+        return None
+    answered = {x.question_id: x for x in read_answers(run.folder)}
+    silent = [q for q in questions if q.answerable and answered[q.id].abstained]
+    invented = [q for q in questions if not q.answerable and not answered[q.id].abstained]
+    return {
+        "headlines": [
+            (title, *summary["overall"][name]) for name, title in _ANSWER_HEADLINES if summary["overall"].get(name)
+        ],
+        "quotes": summary["quotes"],
+        "abstention": summary["abstention"],
+        "calibration": summary["calibration"],
+        "silent": [(q, answered[q.id]) for q in silent],
+        "invented": [(q, answered[q.id]) for q in invented],
     }
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.answer_runs import ANSWER_SCORES, ask_all
+from eval.answers import score_answers, summarise_answers
 from eval.exports import write_beir, write_trec
 from eval.measures import (
     MEASURES,
@@ -24,7 +26,7 @@ from eval.measures import (
     score_questions,
     slices,
 )
-from eval.types import Found, Outcome, Question, System, Unit
+from eval.types import Answered, AnsweringSystem, Found, Outcome, Question, System, Unit
 from index.storage import storage_errors, write_synced
 from service.errors import KewenError
 
@@ -51,13 +53,15 @@ def run_system(
     manifest: Mapping[str, Any],
     top_k: int,
     progress: Progress,
+    answering: AnsweringSystem | None = None,
 ) -> Run:
-    """Ask a system all questions, write the folder, and return the run.
+    """Ask a system all questions, write the folder, and return the run; with its answers where `answering` gives any.
 
     Raises:
         KewenError: `invalid_request`, where the folder holds another run; or what the system raises.
     """
     described = {**manifest, "top_k": top_k, "questions": len(questions), **system.describe()}
+    described |= {"answers": True} if answering else {}
     with storage_errors("写入评测结果"):
         outcomes = _resume(folder, described)
         with (folder / RESULTS).open("a", encoding="utf-8", newline="\n") as file:
@@ -68,7 +72,8 @@ def run_system(
                     file.write(json.dumps(_outcome_json(outcomes[question.id]), ensure_ascii=False) + "\n")
                     file.flush()
                 progress(n, len(questions))
-        _finish(system, questions, texts, folder, outcomes)
+        answered = ask_all(answering, questions, folder, progress) if answering else {}
+        _finish(system, questions, texts, folder, outcomes, answered)
     return read_run(folder)
 
 
@@ -121,7 +126,12 @@ def summarise(
 
 
 def _finish(
-    system: System, questions: Sequence[Question], texts: Mapping[str, str], folder: Path, outcomes: dict[str, Outcome]
+    system: System,
+    questions: Sequence[Question],
+    texts: Mapping[str, str],
+    folder: Path,
+    outcomes: dict[str, Outcome],
+    answered: Mapping[str, Answered],
 ) -> None:
     units = system.units()
     listed = units is not None
@@ -131,10 +141,13 @@ def _finish(
     write_trec(folder, outcomes, qrels)
     if listed:
         write_beir(folder / "beir", questions, known, qrels, texts)
-    for name, content in (
-        ("scores.json", scores),
-        (SUMMARY, summarise(questions, outcomes, scores, texts)),  # last: it says that the run is whole
-    ):
+    summary = summarise(questions, outcomes, scores, texts)
+    contents: list[tuple[str, Any]] = [("scores.json", scores)]
+    if answered:
+        answer_scores = score_answers(questions, answered, texts)
+        summary["answers"] = summarise_answers(questions, answered, answer_scores, texts)
+        contents.append((ANSWER_SCORES, answer_scores))
+    for name, content in (*contents, (SUMMARY, summary)):  # last: it says that the run is whole
         write_synced(folder / name, json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8"))
 
 

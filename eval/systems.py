@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from eval.types import Found, Outcome, Unit
+from corpus.citations import citation_label
+from eval.answer_runs import of_record
+from eval.types import Answered, Found, Outcome, Unit
 from index.lexical import VIEWS
+from service.answer_render import answer_json
 from service.assistant import Assistant
 from service.errors import KewenError, echo
-from service.render import citation_label
 
 _TIMEOUT = 60
 
@@ -59,6 +61,10 @@ class LocalSystem:
             for hit in result.hits
         ]
         return Outcome("", tuple(found), result.took_ms)
+
+    def ask(self, question: str) -> Answered:
+        """In the mode of the setting `answer_mode`."""
+        return of_record(answer_json(self._assistant.ask(question, expansions=self._expansions, literal=self._literal)))
 
 
 class Bm25System:
@@ -114,6 +120,14 @@ class EndpointSystem:
         except (KeyError, TypeError, ValueError) as error:
             raise KewenError(
                 "invalid_request", f"{self._url}/v1/search 的响应不合格式（{type(error).__name__}）。"
+            ) from error
+
+    def ask(self, question: str) -> Answered:
+        try:
+            return of_record(self._post("/v1/ask", {"question": question}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise KewenError(
+                "invalid_request", f"{self._url}/v1/ask 的响应不合格式（{type(error).__name__}）。"
             ) from error
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON

@@ -69,6 +69,37 @@ class Outcome:
     took_ms: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """One citation of an answer: spans of a document, in code points, and the quote shown for them."""
+
+    document_id: str
+    spans: tuple[Span, ...]
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence of an answer and what it cites."""
+
+    text: str
+    cited: tuple[Cited, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a system answered; no sentences where it abstained.
+
+    `confidence` is 0..1, or None where the system gives none; `took_ms` is in milliseconds.
+    """
+
+    question_id: str
+    abstained: bool
+    confidence: float | None
+    said: tuple[Said, ...]
+    took_ms: float | None = None
+
+
 class System(Protocol):
     """Anything that answers questions with passages."""
 
@@ -80,3 +111,10 @@ class System(Protocol):
 
     def search(self, question: str, top_k: int) -> Outcome:
         """At most `top_k` results, best first; `question_id` is left empty."""
+
+
+class AnsweringSystem(Protocol):
+    """Anything that answers questions with cited sentences, or abstains."""
+
+    def ask(self, question: str) -> Answered:
+        """What it answers; `question_id` is left empty."""
