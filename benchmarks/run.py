@@ -30,6 +30,9 @@ from index.interaction import Bag, share
 from index.search import HybridRetriever
 from index.segment import characters, words
 from index.snapshot import Snapshot
+from service.answering import POOL
+from service.assistant import Assistant
+from service.settings import load_settings
 
 QUESTIONS = (
     "宝山区有多少家生物医药企业？",
@@ -59,6 +62,7 @@ def main() -> None:
         report("index build of the five reports, s", [build_seconds(home / str(n)) for n in range(runs)])
         cold_start(home / "0", runs)
         queries(home / "0", runs)
+        answers(home / "0", runs)
         encoding(home / "0", runs)
         served(home / "0", runs)
 
@@ -98,6 +102,23 @@ def queries(home: Path, runs: int) -> None:
     report("hybrid query, ms", ours)
     report("bm25s query over the same terms, ms", theirs)
     report("ratio of the two times", [a / b for a, b in zip(ours, theirs, strict=True)])
+
+
+def answers(home: Path, runs: int) -> None:
+    """The extractive answer beside the search that it rests on, in one process."""
+    assistant = Assistant(load_settings({"home": home}))
+    answerer = assistant.answerer()
+    searched, added = [], []
+    for _ in range(runs * 20):
+        for question in QUESTIONS:
+            query = answerer.retriever.understand(question)
+            search = timed(lambda q=query: answerer.retriever.search(q, POOL)) * 1000
+            whole = timed(lambda q=question: assistant.ask(q)) * 1000
+            searched.append(search)
+            added.append(whole - search)
+    report("search of the pool of an answer, ms", searched)
+    report("what the extractive answer adds, ms", added)
+    report("what it adds, as a share of the search", [a / b for a, b in zip(added, searched, strict=True)])
 
 
 def encoding(home: Path, runs: int) -> None:

@@ -114,10 +114,16 @@ def match_expansions(
     passages = list(passages)
     keys = [passage_key(passage) for passage in passages]
     found = [
-        tuple(replace(x, answers=tuple(a for a in x.answers if passage.text.count(a) == 1)) for x in known.get(key, ()))
+        tuple(replace(x, answers=tuple(a for a in x.answers if stands_once(a, passage.text))) for x in known.get(key, ()))
         for passage, key in zip(passages, keys, strict=True)
     ]
     return found, len(known.keys() - set(keys))
+
+
+def stands_once(piece: str, text: str) -> bool:
+    """Whether a piece of text stands in another exactly once, overlaps counted."""
+    first = text.find(piece)
+    return first >= 0 and text.find(piece, first + 1) < 0
 
 
 def _expansion(record: Mapping[str, Any], origin: str) -> Expansion:

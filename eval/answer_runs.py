@@ -55,7 +55,13 @@ def of_record(record: Mapping[str, Any]) -> Answered:
     said = tuple(Said(str(x["text"]), tuple(cited[n] for n in x["citations"])) for x in record["sentences"])
     confidence = record["confidence"]
     took = record.get("took_ms")
-    return Answered("", bool(record["abstained"]), None if confidence is None else float(confidence), said, took)
+    return Answered(
+        "",
+        bool(record["abstained"]),
+        None if confidence is None else float(confidence),
+        said,
+        None if took is None else float(took),
+    )
 
 
 def _line(answered: Answered) -> bytes:

@@ -1,9 +1,9 @@
 """What `service/confidence.json` is learnt from: gold questions with and without an answer, as kewen sees them.
 
-Learnt on `dev` and the calibration questions, never on `test`: regularised logistic regression over signals, their
-squares and products (scikit-learn), questions with and without an answer weighing the same, so that a confidence is a
-chance where nothing is known of how often people ask what the reports don't say. The threshold is the confidence below
-which at most `SILENT` of the answerable `dev` questions fall, each judged by models that have not seen it (ten folds).
+Learnt on `dev` and the calibration questions, never on `test`: regularised logistic regression over the signals
+(scikit-learn), questions with and without an answer weighing the same, so that a confidence is a chance where nothing is
+known of how often people ask what the reports don't say. The threshold is the confidence below which at most `SILENT` of
+the answerable `dev` questions fall, each judged by models that have not seen it (ten folds).
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from eval.types import Question
 from service.assistant import Assistant
 
 CALIBRATION = Path(__file__).parent / "gold" / "calibration.jsonl"
-SILENT = 0.05
-_STRENGTH = 0.01
+SILENT = 0.06
+# What speaks against an answer; all other signals speak for one.
+AGAINST = ("seldom", "who", "when", "figure")
+_STRENGTH = 0.1
 _FOLDS, _SHUFFLES = 10, 5
 
 
@@ -35,8 +37,8 @@ def learn(assistant: Assistant, dev: Sequence[Question], calibration: Sequence[Q
         found = [assistant.answerer().signals(q.question, expansions) for q in questions]
         names = list(found[0])
         signals = np.array([[x[key] for key in names] for x in found])
-        models[name] = {"signals": names, **_fit(signals, answerable)}
-        judged[name] = _judge(signals, answerable, is_dev)
+        models[name] = _fit(names, signals, answerable)
+        judged[name] = _judge(names, signals, answerable, is_dev)
     chances = judged["expanded"]
     threshold = round(float(np.quantile(chances[is_dev & answerable], SILENT)), 3)
     return {
@@ -49,33 +51,40 @@ def learn(assistant: Assistant, dev: Sequence[Question], calibration: Sequence[Q
 def _pipeline() -> Any:  # noqa: ANN401 - scikit-learn has no types
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+    from sklearn.preprocessing import StandardScaler
 
     regression = LogisticRegression(C=_STRENGTH, max_iter=5000, class_weight="balanced")
-    return make_pipeline(StandardScaler(), PolynomialFeatures(2, include_bias=False), regression)
+    return make_pipeline(StandardScaler(), regression)
 
 
-def _fit(signals: np.ndarray, answerable: np.ndarray) -> dict[str, Any]:
-    pipeline = _pipeline().fit(signals, answerable)
-    scaler, polynomial, regression = (step for _, step in pipeline.steps)
-    count = signals.shape[1]
-    linear, products = np.zeros(count), np.zeros((count, count))
-    for powers, weight in zip(polynomial.powers_, regression.coef_[0], strict=True):
-        places = np.repeat(np.arange(count), powers)
-        if len(places) == 1:
-            linear[places[0]] = weight
-        else:
-            products[places[0], places[1]] = weight
+def _fit(names: Sequence[str], signals: np.ndarray, answerable: np.ndarray) -> dict[str, Any]:
+    """The regression over the signals as they are: what scaling did to them is folded into the weights.
+
+    A signal that would count against what it speaks for is left out, the worst first: nonsense must not look better
+    for matching less.
+    """
+    kept = list(range(len(names)))
+    while True:
+        scaler, regression = (step for _, step in _pipeline().fit(signals[:, kept], answerable).steps)
+        wrong = [w if names[k] not in AGAINST else -w for k, w in zip(kept, regression.coef_[0], strict=True)]
+        if min(wrong) >= 0:
+            break
+        kept.pop(int(np.argmin(wrong)))
+    weights = regression.coef_[0] / scaler.scale_
+    bias = float(regression.intercept_[0] - weights @ scaler.mean_)
     return {
-        "mean": _rounded(scaler.mean_),
-        "scale": _rounded(scaler.scale_),
-        "bias": round(float(regression.intercept_[0]), 6),
-        "linear": _rounded(linear),
-        "products": [_rounded(row) for row in products],
+        "bias": round(bias, 4),
+        "weights": {names[k]: round(float(w), 4) for k, w in zip(kept, weights, strict=True)},
     }
 
 
-def _judge(signals: np.ndarray, answerable: np.ndarray, is_dev: np.ndarray) -> np.ndarray:
+def _chances(model: dict[str, Any], names: Sequence[str], signals: np.ndarray) -> np.ndarray:
+    weights = np.array([model["weights"].get(name, 0.0) for name in names])
+    chances: np.ndarray = 1 / (1 + np.exp(-(model["bias"] + signals @ weights)))
+    return chances
+
+
+def _judge(names: Sequence[str], signals: np.ndarray, answerable: np.ndarray, is_dev: np.ndarray) -> np.ndarray:
     """Each question's log-odds by models that have not seen it, the mean of several shuffles."""
     from sklearn.model_selection import StratifiedKFold
 
@@ -85,8 +94,8 @@ def _judge(signals: np.ndarray, answerable: np.ndarray, is_dev: np.ndarray) -> n
         for seed in range(_SHUFFLES):
             folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
             for seen, unseen in folds.split(signals, 2 * answerable + is_dev):
-                pipeline = _pipeline().fit(signals[seen], answerable[seen])
-                chances[unseen] += pipeline.predict_proba(signals[unseen])[:, 1] / _SHUFFLES
+                model = _fit(names, signals[seen], answerable[seen])
+                chances[unseen] += _chances(model, names, signals[unseen]) / _SHUFFLES
     return chances
 
 
@@ -103,7 +112,3 @@ def _summary(chances: np.ndarray, answerable: np.ndarray, is_dev: np.ndarray, th
             "abstained": round(float(np.mean(without < threshold)), 3),
         }
     return summary
-
-
-def _rounded(values: np.ndarray) -> list[float]:
-    return [round(float(x), 6) for x in values]

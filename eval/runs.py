@@ -62,6 +62,7 @@ def run_system(
     """
     described = {**manifest, "top_k": top_k, "questions": len(questions), **system.describe()}
     described |= {"answers": True} if answering else {}
+    steps = len(questions) * (2 if answering else 1)
     with storage_errors("写入评测结果"):
         outcomes = _resume(folder, described)
         with (folder / RESULTS).open("a", encoding="utf-8", newline="\n") as file:
@@ -71,8 +72,10 @@ def run_system(
                     outcomes[question.id] = Outcome(question.id, outcome.found, outcome.took_ms)
                     file.write(json.dumps(_outcome_json(outcomes[question.id]), ensure_ascii=False) + "\n")
                     file.flush()
-                progress(n, len(questions))
-        answered = ask_all(answering, questions, folder, progress) if answering else {}
+                progress(n, steps)
+        answered = {}
+        if answering:
+            answered = ask_all(answering, questions, folder, lambda n, _: progress(len(questions) + n, steps))
         _finish(system, questions, texts, folder, outcomes, answered)
     return read_run(folder)
 

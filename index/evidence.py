@@ -8,14 +8,15 @@ its passage (expansions), whose answers are known to the word; and by what a sen
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from corpus.sentences import clause_spans, sentence_spans
+from corpus.sentences import sentence_spans
 from corpus.types import Span
+from index.agreement import agreement, names_held
 from index.context import passage_context
 from index.highlight import query_weights
 from index.interaction import Bag, InteractionIndex, share
@@ -28,7 +29,6 @@ from index.types import Floats, Hit, LateInteraction, Mask
 _LONG = 120
 _LONGEST = 160
 _AT_HAND = 512
-_SEPARATORS = "；;"
 # What the headings above a sentence say counts a little less than what it says itself.
 _ABOVE = np.float32(0.9)
 
@@ -39,7 +39,9 @@ class Candidate:
 
     `meaning` is the share of the question that the sentence and the headings above it match, `asked` the likeness of
     the likest question that it is known to answer, `answers` its words that answer that one; `fits` says whether it can
-    hold the answer, `year` and `place` whether its passage is of those asked for (1 where none are). `matches` is how
+    hold the answer, `year` and `place` whether its passage is of those asked for (1 where none are), `named` the share of
+    the names in quotation marks or Latin letters that it or the headings above it hold. `elsewhere`: the question is of
+    a place or a past year that is none of the corpus's, and the passage does not speak of it either. `matches` is how
     well each word of the question is matched, float32 `[words]`.
     """
 
@@ -52,6 +54,8 @@ class Candidate:
     fits: float
     year: float
     place: float
+    named: float
+    elsewhere: bool
     matches: Floats
 
 
@@ -96,16 +100,22 @@ class _Reading:
     own_weights: Floats
     terms: tuple[frozenset[str], ...]
     places: frozenset[str]
+    above: str
+    text: str
 
 
 class EvidenceReader:
     """Reads hits of one snapshot; keeps the passages that it took apart last."""
 
-    def __init__(self, snapshot: Snapshot, encoder: LateInteraction) -> None:
+    def __init__(self, snapshot: Snapshot, encoder: LateInteraction, fingerprint: str = "") -> None:
+        """`fingerprint` is the encoder's."""
         self._snapshot = snapshot
         self._encoder = encoder
         self._rows: Mapping[str, Row] = {row.passage.id: row for row in snapshot.rows}
         self._readings: OrderedDict[str, _Reading] = OrderedDict()
+        # The vectors that the index was built with, where they are this encoder's; its own table stays untouched.
+        built = snapshot.description.get("encoder", {}).get("fingerprint")
+        self._at_hand = snapshot.expanded.words if built == fingerprint else None
 
     def read(self, part: Part, hits: Sequence[Hit], expansions: bool = True) -> Evidence:
         """The candidates of the hits for a question; `expansions=False` takes no notice of what people may ask."""
@@ -126,13 +136,16 @@ class EvidenceReader:
             same = [x for x, other in zip(likeness, reading.wants, strict=False) if other == wants]
             words = _share_of(frozenset().union(*reading.terms[: matches.shape[1]]), weights)
             around.append(Around(matches.max(axis=1), words, max(likeness, default=0.0), max(same, default=0.0)))
-            year, place = _agreement(part, hit, reading.places)
+            year, place, elsewhere = agreement(part, hit.citation.year, reading.places, reading.text)
             for i, (start, end) in enumerate(reading.spans):
                 own = np.maximum(matches[:, i], _ABOVE * matches[:, above])
                 asked, answers = _best_asked(likeness, reading.answers, start, end)
                 fit = fits(wants, hit.passage.text[start:end])
                 meaning = float(share(own[:, None], bag.weights)[0])
-                candidates.append(Candidate(n, start, end, meaning, asked, answers, fit, year, place, own))
+                named = names_held(part.text, f"{reading.above}\n{hit.passage.text[start:end]}")
+                candidates.append(
+                    Candidate(n, start, end, meaning, asked, answers, fit, year, place, named, elsewhere, own)
+                )
         return Evidence(
             wants=wants,
             candidates=tuple(candidates),
@@ -164,16 +177,29 @@ class EvidenceReader:
             above,
             *(x.text for x in questions),
         ]
-        words = InteractionIndex.build(self._encoder, texts)
+        words = InteractionIndex.build(self._encoder, texts, self._at_hand)
         return _Reading(
             spans=spans,
-            answers=tuple(tuple((i := passage.text.index(a), i + len(a)) for a in x.answers) for x in questions),
+            answers=tuple(_apart((i := passage.text.index(a), i + len(a)) for a in x.answers) for x in questions),
             wants=tuple(wanted(x.text) for x in questions),
             words=words,
             own_weights=self._encoder.unit_weights(words.units),
             terms=tuple(frozenset(characters(text)) for text in texts),
             places=named_places(f"{above}\n{passage.text}", self._snapshot.names),
+            above=above,
+            text=f"{above}\n{passage.text}",
         )
+
+
+def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans in order, those that overlap or touch made one."""
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return tuple(found)
 
 
 def _likeness(
@@ -191,16 +217,6 @@ def _likeness(
     ]
 
 
-def _agreement(part: Part, hit: Hit, places: frozenset[str]) -> tuple[float, float]:
-    """Whether a hit is of the year and of the place that a question asks for; one half where it may be."""
-    year = place = 1.0
-    if part.years and hit.citation.year not in part.years:
-        year = 0.5 if any(str(x) in hit.passage.text for x in part.years) else 0.0
-    if part.places and not places.issuperset(part.places):
-        place = 0.5 if not places or places.intersection(part.places) else 0.0
-    return year, place
-
-
 def unit_spans(text: str) -> list[Span]:
     """What an answer is put together from: sentences, lines of lists and tables; long ones part by part.
 
@@ -212,12 +228,30 @@ def unit_spans(text: str) -> list[Span]:
 
 def _parts(text: str, start: int, end: int) -> Iterator[Span]:
     """A sentence, or where it is long, what its semicolons set apart; where that is long still, its clauses."""
-    cuts = [i + 1 for i in range(start, end - 1) if end - start > _LONG and text[i] in _SEPARATORS]
-    for a, b in pairwise([start, *cuts, end]):
-        if b - a <= _LONGEST:
-            yield a, b
-        else:
-            yield from ((a + s, a + e) for s, e in clause_spans(text[a:b], _LONG))
+    if end - start <= _LONG:
+        yield start, end
+        return
+    for a, b in pairwise([start, *cuts(text, start, end, "；;"), end]):
+        first = a
+        for _, stop in pairwise([a, *(cuts(text, a, b, "，,") if b - a > _LONGEST else ()), b]):
+            following = next((x for x in (*cuts(text, stop, b, "，,"), b) if x > stop), b)
+            if stop == b or following - first > _LONG:
+                yield first, stop
+                first = stop
+
+
+def cuts(text: str, start: int, end: int, marks: str) -> list[int]:
+    """The places within `[start, end)` right after one of `marks`, none within brackets, quotation marks or numbers."""
+    depth, found = 0, []
+    for i in range(start, end):
+        depth = max(0, depth + (text[i] in _OPEN) - (text[i] in _CLOSE))
+        between_digits = text[i - 1 : i].isdigit() and text[i + 1 : i + 2].isdigit()
+        if text[i] in marks and not depth and not between_digits and i + 1 < end:
+            found.append(i + 1)
+    return found
+
+
+_OPEN, _CLOSE = "（(《“「『【[", "）)》”」』】]"
 
 
 def _best_asked(

@@ -56,10 +56,13 @@ class InteractionIndex:
         self._floats: Floats | None = None
 
     @classmethod
-    def build(cls, encoder: LateInteraction, texts: Sequence[str]) -> InteractionIndex:
+    def build(
+        cls, encoder: LateInteraction, texts: Sequence[str], at_hand: InteractionIndex | None = None
+    ) -> InteractionIndex:
+        """Of texts; the vectors of words that another index holds are taken from `at_hand`, not from the encoder."""
         bags = encoder.units(texts)
         units = np.unique(np.concatenate([*bags, np.zeros(0, np.int64)]))
-        vectors = encoder.unit_vectors(units)
+        vectors = at_hand.unit_vectors(units, encoder) if at_hand else encoder.unit_vectors(units)
         scales = np.abs(vectors).max(axis=1, initial=1e-12) / 127
         arrays = {
             "units": units,
@@ -74,6 +77,16 @@ class InteractionIndex:
     def size(self) -> int:
         """How many texts."""
         return len(self.starts) - 1
+
+    def unit_vectors(self, units: Ints, encoder: LateInteraction) -> Floats:
+        """The vectors of some words, float32 `[len(units), dim]`; from the encoder where the vocabulary lacks one."""
+        places = np.minimum(np.searchsorted(self.units, units), max(len(self.units) - 1, 0))
+        held = self.units[places] == units if len(self.units) else np.zeros(len(units), dtype=np.bool_)
+        vectors = np.empty((len(units), encoder.dim), dtype=np.float32)
+        vectors[held] = self._vectors[places[held]].astype(np.float32) * self._scales[places[held], None]
+        if not held.all():
+            vectors[~held] = encoder.unit_vectors(units[~held])
+        return vectors
 
     def matches(self, bag: Bag, rows: Ints) -> Floats:
         """How well each of the question's words is matched in texts `rows`, 0 to 1: float32 `[words, len(rows)]`."""

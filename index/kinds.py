@@ -15,7 +15,7 @@ Kind = Literal[
 _COUNTERS = "家个所项名位座条次场届人台套种类件支批块片款篇门户"
 _UNIT = rf"(亿美元|亿元|万元|亿|万|元|平方米|平米|平方公里|公里|亩|吨|年|月|天|倍|成|[{_COUNTERS}%％])?"
 _HOW_MANY = re.compile(
-    rf"(?:多少|(?<![过这近前])几)\s*{_UNIT}|百分之几|几成|占比|比重|比例|多高|多大|多长|多久|多快|how (?:many|much|long|large|often)|"
+    rf"(?:多少|(?<![过这近前])几(?![乎何率]))\s*{_UNIT}|百分之几|几成|占比|比重|比例|多高|多大|多长|多久|多快|how (?:many|much|long|large|often)|"
     r"(?:what|which) (?:share|percentage|number|proportion|rate|year)|percent",
     re.IGNORECASE,
 )
@@ -30,7 +30,7 @@ _WHO = re.compile(
     re.IGNORECASE,
 )
 _DEFINITION = re.compile(
-    r"(?:是|叫|指的?是?)(?:什么|啥)(?:意思|东西|概念|缩写)?[？?]?$|什么叫|何谓|什么意思|缩写|全称|怎么理解|what (?:is|are|does .* mean)|stand for",
+    r"(?:是|叫|指的?是?)(?:什么|啥)(?:意思|东西|概念|缩写)?[？?]?$|什么是|什么叫|何谓|什么意思|缩写|全称|怎么理解|what (?:is|are|does .* mean)|stand for",
     re.IGNORECASE,
 )
 _LIST = re.compile(
@@ -84,9 +84,15 @@ def wanted(question: str) -> Wanted:
 
 
 _MONEY = re.compile(
-    r"多少钱|要钱|花多少|投资额|金额|价格|租金|收费|免费|工资|薪|利率|how much|cost|price|fee", re.IGNORECASE
+    r"(?:多少|几个?)钱|要钱|花多少|要不要钱|免费吗|(?:投资额|金额|价格|租金|学费|费用|工资|薪酬?)[^，。？]{0,6}(?:多少|几|多高)|"
+    r"(?:多少|几)[^，。？]{0,4}(?:资金|租金|学费|费用|工资)|how much (?:money|does|did|do|is)|\b(?:cost|price|fee)s?\b",
+    re.IGNORECASE,
 )
-_PERCENT = re.compile(r"百分之几|几成|占比|比重|比例|利率|percent|proportion|share|rate\b", re.IGNORECASE)
+_TERM = re.compile(
+    r"(?:什么是|什么叫|何谓|啥是|啥叫)(.+)|(.+?)(?:到底|究竟)?(?:是|有)?(?:什么|啥)意思|(.+?)(?:指的?是|是指|指|意味着)(?:什么|啥)|"
+    r"(.+?)是(?:什么|啥)(?:的缩写|的简称|概念)|(.+?)的(?:全称|意思)"
+)
+_PERCENT = re.compile(r"百分之几|几成|占比|比重|比例|利率|percent|proportion|what share|what rate", re.IGNORECASE)
 _DAY = re.compile(r"几月|几号|几日|哪天|哪一天|what (?:date|day)", re.IGNORECASE)
 _PERSON = re.compile(
     r"董事长|负责人|校长|院长|书记|区长|市长|主任|总经理|创始人|老板|归谁领导|发言人|who (?:is|was|heads?|leads?|runs?|founded)",
@@ -108,18 +114,33 @@ def _unit(question: str, kind: Kind) -> str:
                 return {"％": "%"}.get(match.group(1), match.group(1))
     if kind == "why":
         return "因"
+    if kind == "definition":
+        return _term(question)
     return "谁" if kind in ("who", "what", "list", "where") and _PERSON.search(question) else ""
 
 
-_NUMBER = r"\d[\d.]*\s*[余多来几]*\s*[千百万亿]*\s*[余多]*\s*"
-_FIGURE = re.compile(r"\d")
+def _term(question: str) -> str:
+    """The term whose meaning is asked for, short and plain; empty where it is none."""
+    match = _TERM.match(question)
+    whole = next((x for x in match.groups() if x), "") if match else ""
+    quoted = _QUOTED.search(whole)
+    term = normalise(quoted.group(1) if quoted else whole).strip(" ？?。，,、的：:")
+    return term if 1 < len(term) <= _LONGEST_TERM else ""
+
+
+_QUOTED = re.compile(r"[“\"「『《]([^”\"」』》]+)[”\"」』》]")
+_LONGEST_TERM = 12
+_NUMBER = r"(?<![\d.,A-Za-z])\d[\d.,]*\s*[余多来几]*\s*[千百万亿]*\s*[余多]*\s*"
+_FIGURE = re.compile(r"(?<![\d.A-Za-z])\d[\d.,]*(?![\dA-Za-z])")
 _PATTERNS = {
     "元": re.compile(_NUMBER + "(?:美元|欧元|元)"),
     "万": re.compile(r"\d[\d.]*\s*[余多]?\s*[万亿]"),
     "亿": re.compile(r"\d[\d.]*\s*[余多]?\s*[万亿]"),
     "亿元": re.compile(_NUMBER + "(?:美元|元)"),
     "万元": re.compile(_NUMBER + "(?:美元|元)"),
-    "%": re.compile(r"\d\s*%|分之|成"),
+    "%": re.compile(
+        _NUMBER + r"%|[百十千万]?分之[一二三四五六七八九十\d]+|[一二三四五六七八九两\d]成(?![为立功员果长绩熟])"
+    ),
     "日": re.compile(r"\d\s*[日号]"),
     "年": re.compile(r"\d\s*年"),
     "rank": re.compile(r"第\s*\d|第[一二三四五六七八九十]|首位|首|位居|居全|排名|前列|唯一"),
@@ -137,6 +158,8 @@ def fits(wants: Wanted, text: str) -> float:
         return float(_PATTERNS["rank"].search(text) is not None)
     if wants.unit in _PATTERNS:
         return float(_PATTERNS[wants.unit].search(folded) is not None)
+    if wants.kind == "definition":
+        return float(wants.unit in folded)
     if wants.kind == "when":
         return float(_PATTERNS["when"].search(folded) is not None)
     if wants.kind != "how_many":
@@ -155,7 +178,8 @@ def _counted(unit: str, folded: str) -> float:
 def figure_span(wants: Wanted, text: str) -> tuple[int, int] | None:
     """Where the figure asked for stands in a sentence, its unit included."""
     pattern = _PATTERNS.get(wants.unit) or re.compile(_NUMBER + (re.escape(wants.unit) or "%?"))
-    match = pattern.search(text)
+    # The first cell of a row is its number more often than its figure.
+    match = pattern.search(text, text.rfind("\t") + 1)
     return match.span() if match else None
 
 
@@ -164,7 +188,7 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _CLAUSES = re.compile(
-    r"[？?；;！!。]+|[，,](?!\d)|(?:\band\b|\bor\b)(?= (?:what|which|who|how|where|when))", re.IGNORECASE
+    r"[？?；;！!。]+|(?<!\d)[，,]|[，,](?!\d)|(?:\band\b|\bor\b)(?= (?:what|which|who|how|where|when))", re.IGNORECASE
 )
 _FOCUS = 9
 

@@ -31,7 +31,7 @@ class Reading:
     @property
     def message(self) -> str:
         """One Chinese line for the user."""
-        return _MESSAGES[self.kind].format(surface=self.surface, value=self.value)
+        return _MESSAGES[self.kind].format(surface=self.surface.replace("“", "").replace("”", ""), value=self.value)
 
 
 _MESSAGES = {
@@ -72,7 +72,7 @@ class Query:
 
 _OVER_YEARS = re.compile(
     r"历年(?:来)?|这(?:几|些)年(?:来)?|近(?:几|些)年(?:来)?|前后(?:几|两|三|四|五|多)?(?:份|次|年|期)的?(?:报告)?|(?:几|各|每|多|不同)(?:份|期)的?报告|"
-    r"(?:各|不同|哪几)年(?![龄级代轻])份?的?(?:报告)?|先后(?:几|两|三)?(?:份|期)?(?:报告)?"
+    r"(?:各|不同)年(?![龄级代轻])份?的?(?:报告)?|先后(?:几|两|三)?(?:份|期)?(?:报告)?"
 )
 # What holds the letters of a place and names none.
 _NO_PLACE = re.compile(r"黄浦江|金山银山|增长宁")

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from index.evidence import Candidate, Evidence
 from index.kinds import Wanted
 from index.query import Part
-from index.segment import normalise, words
+from index.segment import normalise
 from index.types import Hit
 from service.answers import Reason
 
 _UNSAID = {"谁": "人名或职务", "因": "原因", "日": "日期", "址": "地址或联系方式", "元": "金额", "%": "百分比"}
 _MOST_TERMS = 3
-# What a question is made of beside what it is about.
-_COMMON = frozenset(
-    [
-        "什么",
-        "怎么",
-        "多少",
-        "哪些",
-        "哪里",
-        "哪个",
-        "哪家",
-        "为什么",
-        "有没有",
-        "是不是",
-        "一共",
-        "现在",
-        "目前",
-        "打算",
-        "准备",
-        "想要",
-        "可以",
-        "能够",
-        "时候",
-        "如何",
-        "怎样",
-        "谁",
-        "吗",
-        "呢",
-        "请问",
-        "一下",
-    ]
-)
+_NAME = re.compile(r"[“「『《]([^”」』》]{2,20})[”」』》]|(?<![A-Za-z])([A-Z][A-Za-z0-9]{1,19})(?![A-Za-z])")
 
 
 def no_passage() -> Reason:
@@ -53,13 +24,17 @@ def no_passage() -> Reason:
 
 def reason(part: Part, evidence: Evidence, best: Candidate, hits: Sequence[Hit]) -> Reason:
     """Why the hits hold no answer: none of this place and year; no such figure; not what is asked."""
-    if not (best.year and best.place):
-        where = "、".join([*part.places, *(f"{year} 年" for year in part.years)])
+    where = "、".join([*part.places, *(f"{year} 年" for year in part.years)])
+    if best.elsewhere:
+        return Reason(
+            "no_place_year", "所收报告讲的是上海各区和园区在有报告的年份里的事；相近的段落说的不是所问的地方或年份。"
+        )
+    if where and not (best.year and best.place):
         return Reason("no_place_year", f"没有关于{where}的段落说到这件事。")
     if best.fits < 0.5:
         return Reason("no_figure", f"有相近的段落，但其中没有所问的{_unsaid(evidence.wants)}。")
-    terms = _missing(part.text, hits)
-    about = "、".join(f"“{term}”" for term in terms) if terms else "所问的这件事"
+    missing = _missing(part.text, hits)
+    about = "、".join(f"“{term}”" for term in missing) if missing else "所问的内容"
     return Reason("not_covered", f"有相近的段落，但没有说到{about}。")
 
 
@@ -70,7 +45,7 @@ def _unsaid(wants: Wanted) -> str:
 
 
 def _missing(question: str, hits: Sequence[Hit]) -> list[str]:
-    """The words of the question that stand in none of the hits, in its order."""
+    """The names in the question, quoted or in Latin letters, that stand in none of the hits."""
     read = normalise("\n".join("\n".join([*x.passage.section, x.passage.text, x.citation.title]) for x in hits))
-    terms = [x for x in words(question) if len(x) > 1 and x not in _COMMON and not x.isdigit()]
-    return [x for x in dict.fromkeys(terms) if x not in read][:_MOST_TERMS]
+    names = [x for found in _NAME.findall(question) for x in found if x]
+    return [x for x in dict.fromkeys(names) if normalise(x) not in read][:_MOST_TERMS]

@@ -8,16 +8,16 @@ the source text of its citation; a very long one is cut to the clauses around th
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from corpus.sentences import sentence_spans
-from corpus.types import Span
-from index.evidence import Candidate, Evidence
-from index.kinds import Wanted, figure_span, sub_questions
-from index.query import Part, Query
+from corpus.types import Passage, Span
+from index.evidence import Candidate, Evidence, cuts
+from index.kinds import Wanted, figure_span, fits, sub_questions
+from index.names import Names
+from index.query import Part, Query, named_places
 from index.snapshot import Snapshot
 from index.types import Hit
 from service.answers import NumberedCitation, Sentence
@@ -28,7 +28,7 @@ POOL = 8
 """Hits that an answer may be chosen from."""
 
 # Log-odds that a candidate holds the answer: learnt on `dev` and the calibration questions (eval/README.md).
-_WEIGHTS = {"meaning": 6.1, "asked": 11.6, "fits": 3.4, "year": 1.6, "place": 1.6, "rank": 4.2}
+_WEIGHTS = {"meaning": 6.3, "asked": 11.7, "fits": 3.4, "year": 2.6, "place": 1.2, "named": 2.0, "rank": 4.2}
 _LONGEST = 100
 # A figure needs few words around it.
 _LONGEST_FIGURE = 80
@@ -39,10 +39,16 @@ _CLOSE = {"list": 1.5}
 _CLAUSE_SHARE = 0.7
 _CLAUSE_GAP = 5.0
 _FEWEST_ITEMS = 3
+_PART_GAP = 8.0
+_OF_PLACES = ("where", "who", "list")
+_LONGEST_LABEL = 20
+_NAMED = 5.0
 _SIBLING_GAP = 6.0
 _LIKE = 0.45
+# Likeness from which a sentence may be cut to the words that answer the known question.
+_SURE = 0.55
+_FITTING = 0.7
 _HALTS = "，,；;：:、"
-_CLAUSE_ENDS = re.compile(r"[，,；;：:。！？!?\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +68,23 @@ def compose(
     """The answer's sentences, each exactly the quote of its citation, and their citations."""
     sentences: list[Sentence] = []
     citations: list[NumberedCitation] = []
+    asks_where = evidence.wants.kind in _OF_PLACES
     for number, chosen in enumerate(choose(query, hits, evidence, read), start=1):
         passage = hits[chosen.hit].passage
+        label = chosen.label or (_place_above(passage, chosen, snapshot.names) if asks_where else None)
         citation = snapshot.citation(passage, chosen.start, chosen.end)
         marks = tuple((start - chosen.start, end - chosen.start) for start, end in chosen.marks)
-        sentences.append(Sentence(citation.quote, (number,), marks, chosen.label))
+        sentences.append(Sentence(citation.quote, (number,), marks, label))
         citations.append(NumberedCitation(number, citation, passage.id))
     return tuple(sentences), tuple(citations)
+
+
+def _place_above(passage: Passage, chosen: Chosen, names: Names) -> str | None:
+    """The nearest heading that names a place, where the sentence itself names none."""
+    if named_places(passage.text[chosen.start : chosen.end], names):
+        return None
+    above = [*passage.section, *([passage.lead] if passage.lead else [])]
+    return next((x for x in reversed(above) if len(x) <= _LONGEST_LABEL and named_places(x, names)), None)
 
 
 def choose(query: Query, hits: Sequence[Hit], evidence: Evidence, read: Read) -> list[Chosen]:
@@ -91,8 +107,8 @@ def choose(query: Query, hits: Sequence[Hit], evidence: Evidence, read: Read) ->
     chosen = chosen or _best(candidates, odds, evidence.wants)
     if evidence.wants.kind == "list":
         chosen += [(x, None) for x in _siblings(chosen[0][0], candidates, odds, hits)]
-    wants, is_one = evidence.wants, not asking
-    return [_shown(candidate, hits[candidate.hit], wants, label, is_one) for candidate, label in _ordered(chosen)]
+    shown = (_shown(x, hits[x.hit], evidence.wants, label, not asking) for x, label in _ordered(chosen))
+    return list({(x.hit, x.start, x.end): x for x in reversed(list(shown))}.values())[::-1]
 
 
 def best_candidate(evidence: Evidence, hits: Sequence[Hit]) -> Candidate:
@@ -108,6 +124,7 @@ def log_odds(candidate: Candidate, hit: Hit, ranked: bool = True) -> float:
         "fits": candidate.fits,
         "year": candidate.year,
         "place": candidate.place,
+        "named": candidate.named,
         "rank": 1 / hit.rank if ranked else 0.0,
     }
     return math.fsum(_WEIGHTS[name] * value for name, value in signals.items())
@@ -124,17 +141,26 @@ def _best(candidates: Sequence[Candidate], odds: Sequence[float], wants: Wanted)
 
 
 def _by_part(parts: Sequence[Part], hits: Sequence[Hit], read: Read) -> list[_Labelled]:
-    """The best candidate for each part of a question, among the hits of its year and place."""
-    chosen: list[_Labelled] = []
+    """The best candidate for each part of a question, among the hits of its year and place; none much worse."""
+    found: list[tuple[float, _Labelled]] = []
     for part in parts:
         own = [hit for hit in hits if _meets(hit, part)]
         candidates = read(part, own).candidates
+        odds = [log_odds(x, own[x.hit]) + _names_place(x, own[x.hit], part) for x in candidates]
         if candidates:
-            best = max(candidates, key=lambda x: log_odds(x, own[x.hit]))
+            place = max(range(len(odds)), key=odds.__getitem__)
+            best = candidates[place]
             where = next(n for n, hit in enumerate(hits) if hit is own[best.hit])
             label = " · ".join([*([f"{part.year}年"] if part.year else []), *([part.place] if part.place else [])])
-            chosen.append((replace(best, hit=where), label or None))
-    return chosen
+            found.append((odds[place], (replace(best, hit=where), label or None)))
+    least = max((odds for odds, _ in found), default=0.0) - _PART_GAP
+    return [labelled for odds, labelled in found if odds >= least]
+
+
+def _names_place(candidate: Candidate, hit: Hit, part: Part) -> float:
+    """What a sentence gains that names the part's place itself, or stands under its heading."""
+    around = "".join([hit.passage.text[candidate.start : candidate.end], *hit.passage.section, hit.passage.lead or ""])
+    return _NAMED if part.place is not None and part.place in around else 0.0
 
 
 def _by_clause(
@@ -193,15 +219,25 @@ def _ordered(chosen: Iterable[_Labelled]) -> list[_Labelled]:
 def _shown(candidate: Candidate, hit: Hit, wants: Wanted, label: str | None, is_one: bool) -> Chosen:
     """A candidate as it is shown: a list whole, a figure with few words around it where `is_one` is asked for."""
     text = hit.passage.text
-    is_known = candidate.asked >= _LIKE and bool(candidate.answers)
-    marks = candidate.answers if is_known else _figure(candidate, text, wants)
+    marks = _known_marks(candidate, text, wants)
+    is_sure = bool(marks) and candidate.asked >= _SURE
+    marks = marks or _figure(candidate, text, wants)
+    start, end = candidate.start, candidate.end
     if wants.kind == "list":
-        start, end = _sentence(text, candidate.start, candidate.end)
-    else:
-        longest = _LONGEST_FIGURE if is_known and is_one and wants.kind in _FIGURES else _LONGEST
-        start, end = _cut(text, candidate.start, candidate.end, marks, longest)
+        start, end = _sentence(text, start, end)
+    elif is_sure:
+        start, end = _cut(text, start, end, marks, _LONGEST_FIGURE if is_one and wants.kind in _FIGURES else _LONGEST)
+    end -= len(text[start:end]) - len(text[start:end].rstrip(_HALTS + " \n"))
     inside = tuple((max(s, start), min(e, end)) for s, e in marks if s < end and start < e)
     return Chosen(candidate.hit, start, end, inside, label)
+
+
+def _known_marks(candidate: Candidate, text: str, wants: Wanted) -> tuple[Span, ...]:
+    """The words that answer the likest known question, where they can answer this one."""
+    if candidate.asked < _LIKE or not candidate.answers:
+        return ()
+    words = "".join(text[start:end] for start, end in candidate.answers)
+    return candidate.answers if fits(wants, words) >= _FITTING else ()
 
 
 def _figure(candidate: Candidate, text: str, wants: Wanted) -> tuple[Span, ...]:
@@ -220,14 +256,13 @@ def _sentence(text: str, start: int, end: int) -> Span:
 
 def _cut(text: str, start: int, end: int, marks: Sequence[Span], longest: int) -> Span:
     """A sentence; of one that is too long, the clauses around the words that answer."""
-    if end - start <= longest or not marks:
+    if end - start <= longest:
         return start, end
-    edges = [start, *(m.end() for m in _CLAUSE_ENDS.finditer(text, start, end)), end]
-    clauses = [(a, b) for a, b in pairwise(edges) if a < b]
+    clauses = list(pairwise([start, *cuts(text, start, end, "，,；;：:。！？!?"), end]))
     first = max(n for n, (a, _) in enumerate(clauses) if a <= marks[0][0])
     last = min(n for n, (_, b) in enumerate(clauses) if b >= marks[-1][1])
     while first > 0 and clauses[last][1] - clauses[first - 1][0] <= longest:
         first -= 1
     while last + 1 < len(clauses) and clauses[last + 1][1] - clauses[first][0] <= longest:
         last += 1
-    return clauses[first][0], clauses[last][1] - (text[clauses[last][1] - 1] in _HALTS)
+    return clauses[first][0], clauses[last][1]

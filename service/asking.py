@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from index.encoders import BundledEncoder
 from index.evidence import Candidate, Evidence, EvidenceReader
 from index.query import Part, Query
 from index.search import HybridRetriever
-from index.types import NO_FILTERS, Filters, Hit, LateInteraction
+from index.types import NO_FILTERS, Filters, Hit
 from service.abstention import no_passage, reason
 from service.answering import POOL, best_candidate, compose
 from service.answers import Answer, AnswerMode, Said
@@ -35,16 +36,24 @@ class Asking:
 class Answerer:
     """Answers over one retriever. Below the confidence `threshold`, 0 to 1, there is no answer."""
 
-    def __init__(self, retriever: HybridRetriever, words: LateInteraction, threshold: float) -> None:
+    def __init__(self, retriever: HybridRetriever, words: BundledEncoder, threshold: float) -> None:
         self.retriever = retriever
         self._words = words
         self._threshold = threshold
-        self._reader = EvidenceReader(retriever.snapshot, words)
+        self._reader = EvidenceReader(retriever.snapshot, words, words.fingerprint)
 
-    def events(self, question: str, asking: Asking, model: ChatModel | None, seconds: float) -> Iterator[Event]:
-        """Sentences and notices as they come, and last the whole answer; `seconds` limit what the `model` may take."""
+    def events(
+        self, question: str, asking: Asking, model: ChatModel | None, seconds: float, notice: str = ""
+    ) -> Iterator[Event]:
+        """Sentences and notices as they come, and last the whole answer; `seconds` limit what the `model` may take.
+
+        `notice` is what the reader should know beforehand.
+        """
         started = time.perf_counter()
         answer, pool = self._extract(question, self._resolved(question, asking, model, seconds), asking)
+        if notice:
+            yield notice
+            answer = replace(answer, notices=(notice,))
         if model is None or answer.abstained:
             yield from _said(answer)
             yield replace(answer, took_ms=_since(started))
@@ -106,7 +115,7 @@ class Answerer:
 
     def _chance(self, evidence: Evidence, best: Candidate, hits: Sequence[Hit], expansions: bool) -> float:
         is_expanded = expansions and self._reader.has_questions(hits[best.hit].passage.id)
-        return round(confidence(signals(evidence, best), is_expanded), 3)
+        return round(confidence(evidence, best, is_expanded), 3)
 
 
 Event = Said | str | Answer

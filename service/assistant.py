@@ -89,7 +89,7 @@ class Assistant(IndexKeeper):
         of the conversation, oldest first.
 
         Raises:
-            KewenError: as `search`; `invalid_setting` where a language model is asked for and none is set.
+            KewenError: as `search`; a language model that can't be had is a notice, not an error.
         """
         return final(self.ask_events(question, top_k, mode, filters, history, expansions, literal))
 
@@ -111,13 +111,20 @@ class Assistant(IndexKeeper):
         settings = self.settings
         question = checked_query(question, settings.max_question)
         top_k = checked_top_k(settings.top_k if top_k is None else top_k, settings.max_top_k)
-        arm = checked_answer_mode(mode or settings.answer_mode)
+        arm = checked_answer_mode(settings.answer_mode if mode is None else mode)
         history = checked_history(history, settings.max_question)
-        model = ChatModel(settings.llm_url, settings.llm_model, settings.llm_key) if arm == "generative" else None
+        model, notice = self._chat_model() if arm == "generative" else (None, "")
         answerer = self.answerer()
         check_filters(answerer.retriever.snapshot, filters)
         asking = Asking(top_k, arm, filters, history, expansions, literal)
-        return answerer.events(question, asking, model, float(settings.llm_timeout))
+        return answerer.events(question, asking, model, float(settings.llm_timeout), notice)
+
+    def _chat_model(self) -> tuple[ChatModel | None, str]:
+        """The language model of the settings; where they won't do, none, and a notice that says why."""
+        try:
+            return ChatModel(self.settings.llm_url, self.settings.llm_model, self.settings.llm_key), ""
+        except KewenError as error:
+            return None, f"{error.message}以下改为摘录原文作答。"
 
     def answerer(self) -> Answerer:
         """What answers over the newest generation.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from service.assistant import Assistant
 from service.errors import echo
 from service.progress import progress_bar
 from service.settings import load_settings
+
+_OBEYED = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class ChineseCommand(click.Command):
@@ -105,5 +108,6 @@ def notify(line: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """One line of JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """One line of JSON; control and direction marks are escaped, because a terminal may obey them."""
+    line = json.dumps(value, ensure_ascii=False)
+    click.echo(_OBEYED.sub(lambda m: f"\\u{ord(m.group()):04x}", line))

@@ -1,19 +1,17 @@
 """How sure an answer is: a calibrated chance, 0 to 1, that the hits hold what was asked for.
 
-Logistic regression over a few signals of the evidence, their squares and their products. What it learnt stands in
-`confidence.json`, written by `kewen eval calibrate`; with expansions the signals differ from those without, and so
-does what is learnt.
+Logistic regression over a few signals of the evidence. What it learnt stands in `confidence.json`, written by
+`kewen eval calibrate`; with expansions the signals differ from those without, and so does what is learnt.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +22,11 @@ LEARNT = "confidence.json"
 # What reports seldom say: a person, a cause, a date, an address, a price.
 _SELDOM = ("谁", "因", "日", "址", "元")
 _FIGURES = ("how_many", "rank")
+_LEAST_MEANING = 0.25
+_LEAST_HIT = {"expanded": 0.5, "plain": 0.3}
+# The weight of a question's words: 的 or 啊 alone asks for nothing.
+_LEAST_ASKED = 1.0
+_NEXT_TO_NONE = 0.05
 
 
 def signals(evidence: Evidence, best: Candidate) -> dict[str, float]:
@@ -43,7 +46,7 @@ def signals(evidence: Evidence, best: Candidate) -> dict[str, float]:
         "hit": _mean(around.matches, evidence.weights),
         "weakest": _least(around.matches, evidence.focus),
         "focus": _mean(pool, evidence.weights * evidence.focus),
-        "known": evidence.known,
+        "named": best.named,
         "year": best.year,
         "place": best.place,
         "seldom": float(wants.unit in _SELDOM),
@@ -53,26 +56,31 @@ def signals(evidence: Evidence, best: Candidate) -> dict[str, float]:
     }
 
 
-def confidence(found: Mapping[str, float], expanded: bool) -> float:
-    """The chance that the hits hold the answer; `expanded`: whether questions that people may ask were at hand."""
-    return learnt().models["expanded" if expanded else "plain"].chance(found)
+def confidence(evidence: Evidence, best: Candidate, expanded: bool) -> float:
+    """The chance that the hits hold the answer; `expanded`: whether questions that people may ask were at hand.
+
+    Next to none where the question is of elsewhere, asks for too little, or is matched less than any question that the
+    reports answered.
+    """
+    name = "expanded" if expanded else "plain"
+    found = signals(evidence, best)
+    chance = learnt().models[name].chance(found)
+    is_beside = found["meaning"] < _LEAST_MEANING or found["hit"] < _LEAST_HIT[name]
+    is_nothing = best.elsewhere or float(evidence.weights.sum()) < _LEAST_ASKED
+    return min(chance, _NEXT_TO_NONE) if is_nothing or is_beside else chance
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Log-odds = bias + linear·z + Σ products[i][j]·z[i]·z[j] over i ≤ j, z the signals less `mean`, over `scale`."""
+    """Log-odds = `bias` + Σ weight · signal."""
 
-    names: Sequence[str]
-    mean: Floats
-    scale: Floats
     bias: float
-    linear: Floats
-    products: Floats
+    weights: Mapping[str, float]
 
     def chance(self, found: Mapping[str, float]) -> float:
         """0 to 1."""
-        z = (np.array([found[name] for name in self.names]) - self.mean) / self.scale
-        return 1 / (1 + math.exp(-float(self.bias + self.linear @ z + z @ self.products @ z)))
+        odds = self.bias + math.fsum(weight * found[name] for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-odds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +95,8 @@ class Learnt:
 def learnt() -> Learnt:
     """What the package ships."""
     record = json.loads((files("service") / LEARNT).read_text(encoding="utf-8"))
-    models = {name: _model(x) for name, x in record["models"].items()}
+    models = {name: Model(x["bias"], x["weights"]) for name, x in record["models"].items()}
     return Learnt(record["threshold"], models)
-
-
-def _model(record: Mapping[str, Any]) -> Model:
-    arrays = (np.array(record[name]) for name in ("mean", "scale", "linear", "products"))
-    mean, scale, linear, products = arrays
-    return Model(record["signals"], mean, scale, record["bias"], linear, products)
 
 
 def _mean(matches: Floats, weights: Floats) -> float:

@@ -34,13 +34,11 @@ _JOINED = re.compile(r"\s*(?:以?及|和|与|跟|、|and)\s*")
 _QUOTED = r"“(?!十[二三四五]五)[^“”]{1,40}”|《[^《》]{1,60}》|「[^「」]{1,40}」|\"[^\"]{2,40}\""
 _CITY = r"上海市|上海(?=[有的在呢?]|$)|全市|北京|深圳|杭州|苏州|广州|南京|合肥|武汉|成都|重庆"
 _WORDS = "|".join(sorted({*domain_words()} - {"上海市", "长三角", "十四五", "十五五"}, key=len, reverse=True))
-_AREA = (
-    r"(?<![^|])(?![^|]*(?:核心|功能|示范|集聚|先导|承载|策源|试验)区|大学|科创小镇)[^|]+[区县园湾镇岛城港桥滩](?![^|])"
-)
+_AREA = r"(?<![^|])(?![^|]*[心能范聚导载源验]区|大学|科创小镇)[^|]+[区县园湾镇岛城港桥滩](?![^|])"
 _AREAS = "|".join(re.findall(_AREA, _WORDS))
 _THING = re.compile(
     rf"(?P<quoted>{_QUOTED})|(?P<long>(?:(?!打造|发布|出台|认定|推进|启动|实施|支持|加快|新增|目前|一共)[^\W的在和与跟由把让对从有是了为已"
-    r"将要想做搞办说给被到那这哪都还就推建着拿该其它]){2,24}(?:实验室|研究院|研究所|中心|园|区|平台|公司|基地|计划|行动|工程|(?<!众创)空间|"
+    r"将要想做搞办说给被到那这哪都还就推建着拿该其它个些]){2,24}(?:实验室|研究院|研究所|中心|园|区|平台|公司|基地|计划|行动|工程|(?<!众创)空间|"
     rf"[秀绣]带|谷|天地|硅巷))|(?P<word>{_WORDS})"
 )
 _KIND = r"实验室|研究[院所]|中心|平台|公司|机构|企业|项目|基地|计划|行动|工程|政策|文件|规划|方案|[产园]业园?|园区|孵化器|空间|联盟|载体|集聚区"
@@ -73,9 +71,8 @@ class _Said(NamedTuple):  # a question and what it names, in its order; `folded`
         return self.text[spans[0].start : spans[0].end].strip() if spans else ""
 
     def pronouns(self, start: int) -> list[re.Match[str]]:  # before any name and clause: no other can be meant
-        latin = [x.end() for x in re.finditer(r"(?<=[a-z] )[A-Z]\w+", self.text)]
-        ends = latin + [x.end for x in self.places + self.things]
-        ends += [x.end() for x in [_CLAUSE.match(self.folded, start)] if x]
+        others = [_CLAUSE.match(self.folded, start), *re.finditer(r"(?<=[a-z] )[A-Z]\w+", self.text)]
+        ends = [x.end for x in self.places + self.things] + [x.end() for x in others if x]
         return [x for x in _PRONOUN.finditer(self.folded, start) if x.start() < min(ends, default=len(self.text))]
 
     def subject(self) -> tuple[str, bool]:  # what stands before the asked word, if anything does; is it a thing?
@@ -126,20 +123,20 @@ class _Said(NamedTuple):  # a question and what it names, in its order; `folded`
                 what = pair[match.group() == "后者"] if len(pair) == 2 else ""
             elif match["many"] and answers and subject:
                 what = f"{subject}的{last.text[slice(*answers.span(1))]}"
-            if noun and not what.endswith(noun) and (match["kinds"] or not is_thing):
-                what += f"的{noun}" if what else ""
             if what:
-                what += {"其": "的", "its": "'s", "their": "'s"}.get(match.group(), "")
-                text = text[: match.start()] + what + text[match.end() :]
-        if text == self.text or not _GLUE.sub("", _PRONOUN.sub("", self.folded[start:])):
+                what += f"的{noun}" if noun and not what.endswith(noun) and (match["kinds"] or not is_thing) else ""
+                form = {"其": "{}的", "its": "{}'s", "their": "{}'s", "there": "in {}"}.get(match.group(), "{}")
+                text = text[: match.start()] + form.format(what) + text[match.end() :]
+        asked = _ASKED.search(self.folded, start)
+        if text == self.text or not (asked or _GLUE.sub("", _PRONOUN.sub("", self.folded[start:]))):
             return self.text
-        text = text[start:] if _ASKED.search(self.folded, start) else _END.sub("是什么？", text[start:], count=1)
+        text = text[start:] if asked or not _is_han(text) else _END.sub("是什么？", text[start:], count=1)
         return _in_front([] if self.years or _NOW.search(self.folded) else [last.part(last.years)], text)
 
     def aspect(self, last: _Said, start: int) -> str:  # 目标呢？ is asked of the last subject
         aspect = _END.sub("", _without(self.text, self.years)[start:]).strip("的在,， ")
         (subject, is_thing), own = last.subject(), self.places or [x for x in self.things if x.value != "word"]
-        if is_thing and self.part(own) == aspect:
+        if is_thing and own and self.part(own) == aspect:
             return last.text.replace(subject, aspect, 1)
         is_han, is_one = _is_han(self.text), 0 < len(aspect) <= _LONGEST_ASPECT and not _NO_ASPECT.search(aspect)
         if not is_one or not (subject or own) or (own and not is_han):
@@ -173,13 +170,12 @@ def _without(text: str, spans: Sequence[_Span]) -> str:
     return "".join(" " if any(x.start <= n < x.end for x in spans) else c for n, c in enumerate(text))
 
 
-def _listed(spans: Iterable[_Span], folded: str) -> list[_Span]:
-    """Those listed together (徐汇和长宁) as one; of names that touch (张江宝山园) the last one, over both."""
+def _listed(spans: Iterable[_Span], folded: str) -> list[_Span]:  # 徐汇和长宁 as one; of 张江宝山园 the last
     listed: list[_Span] = []
     for span in spans:
         gap = folded[listed[-1].end : span.start] if listed else "."
-        is_next = not gap or _JOINED.fullmatch(gap)
-        listed.append(_Span(listed.pop().start, span.end, "" if gap else span.value) if is_next else span)
+        is_one = not gap or _JOINED.fullmatch(gap)
+        listed.append(_Span(listed.pop().start, span.end, "" if gap else span.value) if is_one else span)
     return listed
 
 

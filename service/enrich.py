@@ -23,6 +23,7 @@ from corpus.expansions import (
     expansions_line,
     expansions_path,
     read_expansions,
+    stands_once,
 )
 from corpus.expansions import passage_key as key_of
 from corpus.library import Library
@@ -140,7 +141,7 @@ def _answers(record: Mapping[str, object], passage: Passage) -> tuple[str, ...]:
     """The answers that stand in the passage exactly once: all others are the model's own words."""
     given = record.get("answers")
     pieces = [x.strip() for x in given if isinstance(x, str)] if isinstance(given, list) else []
-    return tuple(x for x in dict.fromkeys(pieces) if x and passage.text.count(x) == 1)[:MOST_ANSWERS]
+    return tuple(x for x in dict.fromkeys(pieces) if x and stands_once(x, passage.text))[:MOST_ANSWERS]
 
 
 def _records(answer: str) -> list[dict[str, object]]:

@@ -44,9 +44,14 @@ class ChatModel:
         if not key.isascii() or not key.isprintable():
             raise KewenError("invalid_setting", "llm_key 含有密钥中不会有的字符。")
         self.model = model
+        self._key = key
         self._address = url.rstrip("/") + "/chat/completions"
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout = timeout
+
+    def reveals_key(self, text: str) -> bool:
+        """Whether a text that came from the endpoint holds the key, which it knows."""
+        return bool(self._key) and self._key in text
 
     def complete(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The model's answer; empty where it refuses to give any.
@@ -87,15 +92,22 @@ class ChatModel:
         deadline = time.monotonic() + seconds
         limits = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
         body = {"model": self.model, "messages": list(messages), "stream": True}
+        is_finished = False
         try:
             with httpx.stream("POST", self._address, json=body, headers=self._headers, timeout=limits) as response:
                 if not response.is_success:
                     raise _failure(_REFUSALS.get(response.status_code, f"它应答 HTTP {response.status_code}"))
-                yield from _pieces(response, deadline, seconds)
+                for content, ends in _pieces(response, deadline, seconds):
+                    is_finished |= ends
+                    yield content
         except httpx.TimeoutException as error:
             raise _failure(f"它超过 {seconds:g} 秒没有应答") from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise _failure(f"连不上，或连接中断（{type(error).__name__}）") from error
+        # Proxies and certificates of the environment raise what they like: ImportError, ValueError, OSError.
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ImportError, OSError, ValueError) as error:
+            if not is_finished:
+                raise _failure(f"连不上，或连接中断（{type(error).__name__}）") from error
+        if not is_finished:
+            raise _failure("它没有答完，或应答不合 Chat Completions 的流式格式")
 
 
 def _httpx() -> Any:  # noqa: ANN401 - imported where it is used
@@ -103,7 +115,7 @@ def _httpx() -> Any:  # noqa: ANN401 - imported where it is used
         import httpx
     except ImportError as error:
         raise KewenError(
-            "llm_unavailable", '调用大语言模型需要 httpx。请运行：python -m pip install "kewen[llm]"'
+            "llm_unavailable", '调用大语言模型需要 httpx。请运行：python -m pip install "kewen[llm]"。'
         ) from error
     return httpx
 
@@ -113,9 +125,9 @@ def _failure(reason: str) -> KewenError:
     return KewenError("llm_unavailable", f"大语言模型用不了：{reason}。")
 
 
-def _pieces(response: Any, deadline: float, seconds: float) -> Iterator[str]:  # noqa: ANN401
-    """The pieces of a stream of server-sent events (OpenAI, Chat Completions API, streaming)."""
-    rest, read, finished = b"", 0, False
+def _pieces(response: Any, deadline: float, seconds: float) -> Iterator[tuple[str, bool]]:  # noqa: ANN401
+    """The pieces of a stream of server-sent events, and whether each is the last (OpenAI, Chat Completions API)."""
+    rest, read = b"", 0
     for data in response.iter_bytes():
         if time.monotonic() > deadline:
             raise _failure(f"它超过 {seconds:g} 秒没有答完")
@@ -124,16 +136,12 @@ def _pieces(response: Any, deadline: float, seconds: float) -> Iterator[str]:  #
             raise _failure("它的应答太长")
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
-            if not line.startswith(b"data:"):
-                continue
             payload = line.removeprefix(b"data:").strip()
             if payload == b"[DONE]":
+                yield "", True
                 return
-            content, ends = _delta(payload)
-            finished |= ends
-            yield content
-    if not finished:
-        raise _failure("它没有答完，或应答不合 Chat Completions 的流式格式")
+            if line.startswith(b"data:"):
+                yield _delta(payload)
 
 
 def _delta(payload: bytes) -> tuple[str, bool]:
@@ -144,7 +152,8 @@ def _delta(payload: bytes) -> tuple[str, bool]:
         ends = bool(choices and choices[0].get("finish_reason"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise _failure("它的应答不合 Chat Completions 的流式格式") from error
-    return (content if isinstance(content, str) else ""), ends
+    # Half a surrogate pair is legal JSON and no text.
+    return (content.encode("utf-8", "replace").decode("utf-8") if isinstance(content, str) else ""), ends
 
 
 def _is_address(url: str) -> bool:

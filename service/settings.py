@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,15 @@ def _whole(first: int, last: int) -> Callable[[Any], int]:
         if not first <= number <= last:
             raise ValueError(f"应为 {first} 到 {last} 的整数")
         return number
+
+    return read
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[Any], str]:
+    def read(value: Any) -> str:  # noqa: ANN401
+        if str(value).strip() not in choices:
+            raise ValueError(f"应为 {'、'.join(choices)} 之一")
+        return str(value).strip()
 
     return read
 

@@ -7,7 +7,7 @@ sentence as a whole must be matched by them. Nothing here trusts the model: what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,6 +20,12 @@ from index.types import Hit, LateInteraction
 
 LEAST_MATCH = 0.6
 """The share of a sentence that the cited passages must match."""
+
+LEAST_RELEVANCE = 0.1
+"""The share of the question that a sentence must match: what only quotes an instruction answers nothing."""
+
+LONGEST = 600
+"""Characters of a sentence."""
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?%?")
 _LATIN = re.compile(r"[a-z][a-z0-9]*(?:[.\-+#&/][a-z0-9]+)*")
@@ -37,34 +43,39 @@ class Verifier:
         self._names = names
         self._encoder = encoder
 
-    def problem(self, sentence: str, cited: Sequence[Hit]) -> str | None:
-        """Why a sentence must not be shown, in Chinese; None where it stands in what it cites."""
+    def problem(self, question: str, sentence: str, cited: Sequence[Hit]) -> str | None:
+        """Why a sentence must not be shown, in Chinese and without a word of it; None where it holds."""
         if not cited:
             return "没有标明出处"
+        if len(sentence) > LONGEST:
+            return "一句太长"
         if _LINK.search(sentence):
             return "带有链接或标记"
         read = "\n".join(passage_text(x.citation.title, x.citation.year, x.passage) for x in cited)
-        source, said = normalise(read), normalise(sentence)
-        missing = _first_missing(_NUMBER.findall(said), set(_NUMBER.findall(source)))
-        if missing:
-            return f"“{missing}”不在所引段落中"
-        for term in (*_QUOTED.findall(sentence), *_INSTITUTION.findall(sentence), *_LATIN.findall(said)):
-            if _bare(term) not in _bare(read):
-                return f"“{term}”不在所引段落中"
-        places = named_places(sentence, self._names) - named_places(read, self._names)
-        if places:
-            return f"“{min(places)}”不在所引段落中"
-        return None if self._match(sentence, read) >= LEAST_MATCH else "与所引段落的意思对不上"
+        source, said, bare = normalise(read), normalise(sentence), _bare(read)
+        if not _stated(said, source):
+            return "有数字不在所引段落中"
+        names = (*_QUOTED.findall(sentence), *_INSTITUTION.findall(sentence), *_LATIN.findall(said))
+        if any(_bare(name) not in bare for name in names):
+            return "有名称不在所引段落中"
+        if named_places(sentence, self._names) - named_places(read, self._names):
+            return "有地名不在所引段落中"
+        if self._match(sentence, read) < LEAST_MATCH:
+            return "与所引段落的意思对不上"
+        return None if self._match(question, sentence) >= LEAST_RELEVANCE else "没有回答所问"
 
-    def _match(self, sentence: str, read: str) -> float:
-        """The share of a sentence that a text matches, 0 to 1."""
-        bag = Bag.of(self._encoder, sentence)
+    def _match(self, text: str, read: str) -> float:
+        """The share of a text that another matches, 0 to 1."""
+        bag = Bag.of(self._encoder, text)
         matches = InteractionIndex.build(self._encoder, [read]).matches(bag, np.array([0]))
         return float(share(matches, bag.weights)[0])
 
 
-def _first_missing(wanted: Iterable[str], there: set[str]) -> str | None:
-    return next((x for x in wanted if x not in there and x.rstrip("%") not in there - {x}), None)
+def _stated(said: str, source: str) -> bool:
+    """Whether every number stands in the source; a percentage only as one."""
+    numbers = set(_NUMBER.findall(source))
+    bare = {x.rstrip("%") for x in numbers}
+    return all(x in numbers if x.endswith("%") else x in bare for x in _NUMBER.findall(said))
 
 
 def _bare(text: str) -> str:

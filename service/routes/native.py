@@ -6,21 +6,14 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import StreamingResponse
 
-from index.types import Filters
 from service import render
-from service.answer_render import answer_json
-from service.asking import final
 from service.assistant import Assistant
-from service.errors import KewenError
-from service.routes.events import stream
+from service.routes import answers
+from service.routes.answers import filters_of
 from service.schemas import (
-    AskIn,
-    AskOut,
     DocumentsOut,
     ErrorOut,
-    FiltersIn,
     HealthOut,
     OutlineOut,
     PassageOut,
@@ -67,26 +60,11 @@ def router(assistant: Assistant) -> APIRouter:
     @routes.post("/v1/search", tags=["检索"], summary="检索段落", response_model=SearchOut, responses=_SEARCHED)
     def search(body: SearchIn) -> dict[str, Any]:
         """返回最相关的段落，按相关程度排列；每段带出处、各路分数，以及最能回答问题的句子的位置。"""
-        filters = _filters(body.filters)
+        filters = filters_of(body.filters)
         result = assistant.search(body.query, body.top_k, body.mode, filters, body.expansion, body.literal)
         return render.result_json(result)
 
-    @routes.post("/v1/ask", tags=["提问"], summary="提问", response_model=AskOut, responses=_ASKED)
-    def ask(body: AskIn) -> Any:  # noqa: ANN401 - an answer, or its stream
-        """先给答案，每句带可逐字回查的出处；报告中没有依据时 `abstained` 为 true，并说明原因。
-
-        `stream` 为 true 时返回 server-sent events：`sentence`（一句，及它新引的出处 `new_citations`）、
-        `notice`（读者须知），最后一个是 `answer`（与不用流时相同；以它为准）。
-        """
-        filters = _filters(body.filters)
-        events = assistant.ask_events(
-            body.question, body.top_k, body.mode, filters, body.history, body.expansion, body.literal
-        )
-        if body.stream:
-            return StreamingResponse(
-                stream(events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-            )
-        return answer_json(final(events))
+    answers.add(routes, assistant, _ASKED)
 
     @routes.get("/v1/documents", tags=["报告"], summary="列出报告", response_model=DocumentsOut, responses=_LISTED)
     def documents() -> dict[str, Any]:
@@ -137,16 +115,3 @@ def router(assistant: Assistant) -> APIRouter:
         }
 
     return routes
-
-
-def _filters(given: FiltersIn | None) -> Filters:
-    if given is None:
-        return Filters()
-    years = (given.years[0], given.years[1]) if given.years else None
-    if years and years[0] > years[1]:
-        raise KewenError("unknown_year", "years 的起始年份晚于结束年份。")
-    return Filters(
-        document_ids=frozenset(given.document_ids) if given.document_ids is not None else None,
-        years=years,
-        series=frozenset([given.series]) if given.series is not None else None,
-    )

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 import pytrec_eval
-from fastapi.testclient import TestClient
 
 from eval.runs import read_run
-from service.app import create_app
 
 
 @pytest.fixture(scope="module")
@@ -182,31 +178,6 @@ def test_expectations(evaluate, kewen, shared_home, tmp_path):
 def test_the_baseline_table_is_not_stale(kewen, shared_home):
     code, _, err = kewen("eval", "baselines", "--check", "--home", str(shared_home))
     assert code == 0, err
-
-
-@pytest.fixture
-def endpoint(assistant, settings):
-    """The real application behind a real socket."""
-    client = TestClient(create_app(assistant, settings), base_url="http://127.0.0.1")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = client.post(self.path, content=body, headers={"content-type": "application/json"})
-            self.send_response(answer.status_code)
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_an_endpoint_scores_as_the_same_system_in_process(evaluate, endpoint):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from corpus.types import Passage
 from index.names import Names, learn_names
 from index.query import Query, understand
+from index.years import plan_of
 
 YEARS = {"宝山": [2015, 2022, 2025, 2026], "闵行": [2015, 2022, 2025], "徐汇": [2015, 2022], "长宁": [2022, 2025]}
 ALL = [2015, 2022, 2024, 2025, 2026]
@@ -27,10 +28,11 @@ def learnt() -> Names:
 
 
 NAMES = learnt()
+PLANS = {"十五五": 2026}
 
 
 def read(question: str) -> Query:
-    return understand(question, NAMES, reported, 2026)
+    return understand(question, NAMES, reported, 2026, PLANS)
 
 
 def readings(question: str, kind: str) -> list[str]:
@@ -64,6 +66,64 @@ def test_years_of_reports_are_preferred(question, years):
     whole = read(question).parts[-1]
     assert whole.years == years
     assert whole.text == question
+
+
+@pytest.mark.parametrize(
+    ("question", "years"),
+    [
+        ("宝山“十五五”规划", (2026,)),
+        ("宝山十五五规划讲了什么", (2026,)),
+        ("宝山《十五五科技创新规划》", (2026,)),
+        ("十五五科创发展规划的目标", (2026,)),
+        ("「十五五」规划", (2026,)),
+        ("寶山“十五五”規劃", (2026,)),
+        ("“十四五”规划", ()),  # no report is it
+        ("十五五", ()),
+        ("十五五期间的目标", (2026,)),
+        ("规划十五五的企业", ()),
+    ],
+)
+def test_a_plan_by_its_name_prefers_the_report_that_is_it(question, years):
+    assert read(question).parts[-1].years == years
+
+
+def test_plans_are_the_corpuss_own():
+    assert understand("宝山“十五五”规划", NAMES, reported, 2026).parts[0].years == ()
+    assert understand("宝山“十五五”规划", NAMES, reported, 2026, {"十五五": 2025}).parts[0].years == (2025,)
+    assert understand("“十四五”规划", NAMES, reported, 2026, {"十四五": 2022}).parts[0].years == (2022,)
+
+
+def test_a_plan_and_a_year_are_asked_for_one_by_one():
+    *parts, whole = read("宝山“十五五”规划和2022年的报告怎么说").parts
+    assert [part.year for part in parts] == [2026, 2022]
+    assert all(part.places == ("宝山",) for part in parts)
+    assert whole.year is None
+    assert whole.years == (2026, 2022)
+
+
+@pytest.mark.parametrize(
+    ("title", "plan"),
+    [
+        ("宝山区科技创新“十五五”规划（征求意见稿）", "十五五"),
+        ("上海市“十四五”科技创新规划", "十四五"),
+        ("十三五规划纲要", "十三五"),
+        ("上海市国民经济和社会发展第十五个五年规划", None),
+        ("上海科技创新年度报告", None),
+        ("十五五展望", None),
+        ("", None),
+    ],
+)
+def test_which_plan_a_report_is(title, plan):
+    assert plan_of(title) == plan
+
+
+def test_the_shipped_plan_is_known_by_its_name(assistant):
+    retriever = assistant.retriever()
+    query = retriever.understand("宝山“十五五”规划")
+    assert query.parts[-1].years == (2026,)
+    assert retriever.search(query, 5)[0].citation.year == 2026
+    *parts, _ = retriever.understand("宝山“十五五”规划和2022年的定位").parts
+    assert [part.year for part in parts] == [2026, 2022]
 
 
 @pytest.mark.parametrize("today", [2016, 2023, 2027])
@@ -217,7 +277,7 @@ def test_without_names_and_reports_the_question_stays():
 
 PIECES = [
     "徐汇", "长宁", "寶山區", "和", "与", "对比", "、", " vs ", "2015年", "2022", "-", "到", "去年", "历年",
-    "前后几份报告", "请问", "呢", "？", "十四五期间", "15年", "minhang", "zhang jiang", "张江保山园", "百分之五", "一千二百家", "的", "or", " ",
+    "前后几份报告", "“十五五”规划", "十四五规划", "请问", "呢", "？", "十四五期间", "15年", "minhang", "zhang jiang", "张江保山园", "百分之五", "一千二百家", "的", "or", " ",
 ]  # fmt: skip
 
 
@@ -229,7 +289,7 @@ PIECES = [
 @example("和徐汇和长宁", 2026)
 @example("徐汇2015年2022年", 2026)
 def test_understanding_never_fails_and_never_asks_for_nothing(text, today):
-    query = understand(text, NAMES, reported, today)
+    query = understand(text, NAMES, reported, today, PLANS)
     assert query.text == text
     assert query.parts
     assert all(part.text.strip() for part in query.parts) or not text.strip()

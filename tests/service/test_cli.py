@@ -30,8 +30,12 @@ def test_first_use_builds_the_index_and_answers(kewen):
     code, out, err = kewen("ask", QUESTION)
     assert code == OK
     assert "正在为报告建立索引" in err
-    assert out.startswith(f"理解：优先讲宝山的段落。（加 --literal 则按字面检索）\n\n[1] {LABEL}\n")
-    assert "【生物医药及合成生物领域企业 449 家，其中规上企业 74 家，上市企业 1 家。】" in out
+    understood, answer, head, evidence = out.rstrip("\n").split("\n\n")
+    assert understood == "理解：优先讲宝山的段落。（加 --literal 则按字面检索）"
+    assert re.fullmatch(r"【生物医药.*449 家.*】.*。 \[1\]\n（把握 \d+%）", answer)
+    assert head == "依据："
+    assert evidence.startswith(f"[1] {LABEL}\n")
+    assert "【生物医药及合成生物领域企业 449 家，其中规上企业 74 家，上市企业 1 家。】" in evidence
     assert kewen("ask", QUESTION) == (OK, out, "")
 
 
@@ -82,8 +86,9 @@ def test_filters(ready):
 
 
 def test_restored_headings_are_shown_as_such(ready):
-    out = ready("ask", "普陀区与江苏省几市签署备忘录", "--year", "2025", "-k", "1")[1]
-    assert "（2025）〔普陀区〕 › 加速沿沪宁产业创新带建设" in out
+    for command in ("ask", "search"):
+        out = ready(command, "普陀区与江苏省几市签署备忘录", "--year", "2025", "-k", "1")[1]
+        assert "（2025）〔普陀区〕 › 加速沿沪宁产业创新带建设" in out
 
 
 def test_batch_writes_a_line_for_each_line(ready, tmp_path):
@@ -114,9 +119,12 @@ def test_a_bad_line_of_a_batch_spoils_no_other(ready, tmp_path):
 
 
 def test_nothing_found_exits_with_one(ready):
-    code, out, _ = ready("ask", "～～～")
+    code, out, _ = ready("search", "～～～")
     assert code == NOTHING
     assert "没有找到相关段落" in out
+    code, out, _ = ready("ask", "～～～")
+    assert code == NOTHING
+    assert out.startswith("所收报告中没有找到依据。没有找到相关的段落。")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +137,13 @@ def test_nothing_found_exits_with_one(ready):
         (["ask", "a\x1b[31mb"], "invalid_request", "控制字符"),
         (["ask", "问", "-k", "0"], "invalid_request", "1 到 100"),
         (["ask", "问", "-k", "101"], "invalid_request", "1 到 100"),
-        (["ask", "问", "--mode", "fuzzy"], "unknown_mode", "hybrid、dense、lexical"),
+        (["ask", "问", "--mode", "fuzzy"], "unknown_mode", "extractive、generative、passages"),
+        (["ask", "问", "--mode", "hybrid"], "unknown_mode", "extractive、generative、passages"),
+        (["search", "问", "--mode", "fuzzy"], "unknown_mode", "hybrid、dense、lexical"),
+        (["search", "问", "--mode", "extractive"], "unknown_mode", "hybrid、dense、lexical"),
+        (["ask", "问", "--after", ""], "empty_query", "空"),
+        (["ask", "问", "--after", "a\x1b[31mb"], "invalid_request", "控制字符"),
+        (["ask", "问", "--after", "长" * 2001], "query_too_long", "超过 2000 字"),
         (["ask", "问", "--year", "1999"], "unknown_year", "2015、2022、2024、2025、2026"),
         (["ask", "问", "--year", "今年"], "unknown_year", "2022-2025"),
         (["ask", "问", "--year", "2025-2022"], "unknown_year", "晚于"),
@@ -285,7 +299,7 @@ def test_an_index_of_another_encoder_is_refused(kewen, request, tmp_path):
     sums = json.loads((other / "files.json").read_text(encoding="utf-8"))
     (other / "files.json").write_text(json.dumps(sums | {"model.safetensors": "0" * 64}), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.assistant.load_encoder", lambda name: BundledEncoder(other))
+        patch.setattr("service.keeper.load_encoder", lambda name: BundledEncoder(other))
         code, _, err = kewen("ask", QUESTION)
     assert code == 7
     assert err.startswith("错误（model_mismatch）：")
@@ -372,10 +386,12 @@ def test_output_onto_a_full_disk_is_an_error_in_one_line(shared_home):
 
 
 def test_a_defect_shows_no_traceback(ready, monkeypatch):
-    monkeypatch.setattr("service.assistant.Assistant.search", lambda *arguments: 1 / 0)
-    code, _, err = ready("ask", QUESTION)
-    assert code == 70
-    assert "KEWEN_DEBUG" in err
+    monkeypatch.setattr("service.assistant.Assistant.search", lambda *arguments, **options: 1 / 0)
+    monkeypatch.setattr("service.assistant.Assistant.answerer", lambda *arguments: 1 / 0)
+    for command in ("ask", "search"):
+        code, _, err = ready(command, QUESTION)
+        assert code == 70
+        assert "KEWEN_DEBUG" in err
 
 
 def test_output_into_a_closed_pipe_is_no_error(shared_home):

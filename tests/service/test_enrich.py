@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.expansions import LONGEST, expansions_path, read_expansions
+from corpus.expansions import LONGEST, MOST_ANSWERS, expansions_path, read_expansions
 from corpus.library import Library
 from index.build import document_part
 from service.enrich import MOST, checked
@@ -242,6 +242,52 @@ def test_what_is_usable_is_cleaned_and_limited(folder):
     assert len(found) == MOST
     assert [x.text for x in found[:2]] == [f"药厂{mark}有几家", "449 家 药厂"]
     assert all(x.text.isprintable() and len(x.text) <= LONGEST for x in found)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["宝山区有生物医药企业449家"], ["宝山区有生物医药企业449家"]),
+        (["  449家\n"], ["449家"]),
+        (["449家", "449家", "5个"], ["449家", "5个"]),
+        (["宝山有449家药企"], []),
+        (["449 家"], []),
+        (["区"], []),  # 宝山区, 园区: it stands there twice
+        (["", "  ", 5, None, ["449家"]], []),
+        ("449家", []),
+        (None, []),
+        ({"449家": 1}, []),
+        ([*"宝山有生物医药企业"], [*"宝山有生物医药企业"][:MOST_ANSWERS]),
+    ],
+)
+def test_answers_are_kept_where_they_are_the_passages_own_words(folder, given, kept):
+    passage, document = only(folder)
+    assert passage.text == "宝山区有生物医药企业449家。园区扩容至5个。"
+    records = [{**ASKED[0], "answers": given}, *ASKED[1:]]
+    first, *rest = checked(passage, document, json.dumps(records), "o")
+    assert list(first.answers) == kept
+    assert all(x.answers == () for x in rest)
+
+
+def test_only_questions_have_answers(folder):
+    passage, document = only(folder)
+    found = checked(passage, document, json.dumps([{**x, "answers": ["449家"]} for x in ASKED]), "o")
+    assert [x.kind for x in found if x.answers] == ["question", "question"]
+
+
+def test_answers_are_asked_for_written_and_used(enrich, model, folder, kewen):
+    answer = "宝山区有生物医药企业449家"
+    model.answers = [json.dumps([{**ASKED[0], "answers": [answer, "宝山有500家"]}, *ASKED[1:]])]
+    assert enrich()[0] == OK
+    assert "answers" in model.bodies[0]["messages"][0]["content"]
+    known, broken = read_expansions(expansions_path(folder, "a"))
+    assert broken == []
+    assert [x.answers for found in known.values() for x in found if x.answers] == [(answer,)]
+    assert "500" not in expansions_path(folder, "a").read_text(encoding="utf-8")
+    said = json.loads(kewen("ask", ASKED[0]["text"], "--reports", str(folder), "--json")[1])
+    (sentence,) = said["sentences"]
+    assert answer in sentence["text"]
+    assert sentence["text"] in TEXT
 
 
 def test_instructions_in_a_passage_stay_data(enrich, model, make_folder):
