@@ -67,7 +67,7 @@ def _fit(names: Sequence[str], signals: np.ndarray, answerable: np.ndarray) -> d
     while True:
         scaler, regression = (step for _, step in _pipeline().fit(signals[:, kept], answerable).steps)
         wrong = [w if names[k] not in AGAINST else -w for k, w in zip(kept, regression.coef_[0], strict=True)]
-        if min(wrong) >= 0:
+        if min(wrong) >= 0 or len(kept) == 1:
             break
         kept.pop(int(np.argmin(wrong)))
     weights = regression.coef_[0] / scaler.scale_
