@@ -42,6 +42,12 @@ def _answers_text(answers: Mapping[str, Any]) -> list[str]:
         if answers["overall"][name]:
             mean, low, high = answers["overall"][name]
             lines.append(f"  {pad(title, 16)}{mean:7.3f}   [{low:.3f}, {high:.3f}]")
+    lines.append("  答案含依据，按类型")
+    by_type = {name: values["evidence"] for name, values in answers["by_type"].items() if values["evidence"]}
+    for name, (mean, low, high) in sorted(by_type.items(), key=lambda x: x[1][0]):
+        lines.append(
+            f"    {name:<14}{mean:7.3f}   [{low:.3f}, {high:.3f}]   {answers['by_type'][name]['questions']} 题"
+        )
     abstained, area = answers["abstention"]["unanswerable_abstained"], answers["abstention"]["auroc"]
     if abstained["mean"]:
         lines.append(f"  报告未载的 {abstained['questions']} 题中，{abstained['count']} 题没有作答")

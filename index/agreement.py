@@ -29,9 +29,9 @@ def agreement(part: Part, reported: int, places: frozenset[str], read: str) -> t
     `reported` is the year of its report, `places` those it names, `read` its text with what stands above it.
     """
     year = place = 1.0
-    if part.years and reported not in part.years and not any(x in read for x in _PLAN.findall(part.text)):
-        year = _HALF if any(_stands(x, read) for x in part.years) else _NO
     others = [int(x) for x in _YEAR.findall(part.text)]
+    if part.years and reported not in (*part.years, *others) and not any(x in read for x in _PLAN.findall(part.text)):
+        year = _HALF if any(_stands(x, read) for x in part.years) else _NO
     unsaid = [x for x in others if x not in (*part.years, reported) and not _stands(x, read)]
     if unsaid:
         year = min(year, _HALF if min(unsaid) > reported else _NO)
