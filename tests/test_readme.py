@@ -26,7 +26,7 @@ def console(name: str) -> list[tuple[str, str]]:
 def test_both_show_the_same_commands_and_output():
     assert console(READMES[0]) == console(READMES[1])
     assert [command for command, _ in console(READMES[0])][:2] == [
-        'python -m pip install -e . && kewen ask "宝山区有多少家生物医药企业？" -k 2',
+        'python -m pip install -e . && kewen ask "宝山区有多少家生物医药企业？"',
         'python -m pip install -e ".[test]" && pytest',
     ]
 
