@@ -22,8 +22,8 @@ LEARNT = "confidence.json"
 # What reports seldom say: a person, a cause, a date, an address, a price.
 _SELDOM = ("谁", "因", "日", "址", "元")
 _FIGURES = ("how_many", "rank")
-_LEAST_MEANING = 0.25
-_LEAST_HIT = {"expanded": 0.5, "plain": 0.3}
+# Of `meaning` and of `hit`: less than of any answerable question among those learnt from.
+_LEAST = {"expanded": (0.25, 0.5), "plain": (0.32, 0.4)}
 # The weight of a question's words: 的 or 啊 alone asks for nothing.
 _LEAST_ASKED = 1.0
 _NEXT_TO_NONE = 0.05
@@ -65,7 +65,7 @@ def confidence(evidence: Evidence, best: Candidate, expanded: bool) -> float:
     name = "expanded" if expanded else "plain"
     found = signals(evidence, best)
     chance = learnt().models[name].chance(found)
-    is_beside = found["meaning"] < _LEAST_MEANING or found["hit"] < _LEAST_HIT[name]
+    is_beside = found["meaning"] < _LEAST[name][0] or found["hit"] < _LEAST[name][1]
     is_nothing = best.elsewhere or not best.year or float(evidence.weights.sum()) < _LEAST_ASKED
     return min(chance, _NEXT_TO_NONE) if is_nothing or is_beside else chance
 

@@ -95,13 +95,11 @@ def test_a_vague_few_asks_for_no_figure(question):
     assert wanted(question).kind != "how_many"
 
 
-@pytest.mark.xfail(strict=True, reason="几 of 几乎 and 几何 is read as how many")
 @pytest.mark.parametrize("question", ["企业几乎都在园区吗", "为什么几乎没有", "几何结构怎么设计"])
 def test_a_word_with_few_in_it_asks_for_no_figure(question):
     assert wanted(question).kind != "how_many"
 
 
-@pytest.mark.xfail(strict=True, reason="any 'share' in an English question is read as a percentage")
 def test_a_definition_that_names_a_share_asks_for_no_percentage():
     assert wanted("What is a share-for-rent scheme?").unit == ""
 
@@ -144,7 +142,6 @@ def test_what_a_sentence_can_hold(question, text, fit):
     assert fits(wanted(question), text) == fit
 
 
-@pytest.mark.xfail(strict=True, reason="成 of 建成 or 完成 is read as tenths")
 @pytest.mark.parametrize("text", ["建成一批平台", "完成投资"])
 def test_a_finished_thing_is_no_percentage(text):
     assert fits(wanted("占比多少"), text) == 0
@@ -167,7 +164,6 @@ def test_the_figure_asked_for(question, text, figure):
     assert (text[slice(*span)] if span else None) == figure
 
 
-@pytest.mark.xfail(strict=True, reason="a figure is cut at its comma, to its last digit, or is no figure at all")
 @pytest.mark.parametrize(
     ("question", "text", "figure"),
     [
@@ -217,7 +213,7 @@ def test_the_words_about_the_word_that_asks(question, words):
     assert focus(question) == words
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(questions, questions)
 def test_any_text_has_a_kind_and_a_share(question, text):
     wants = wanted(question)
@@ -227,7 +223,7 @@ def test_any_text_has_a_kind_and_a_share(question, text):
     assert span is None or 0 <= span[0] < span[1] <= len(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(questions)
 def test_clauses_and_focus_are_of_the_question(question):
     clauses = sub_questions(question)

@@ -45,6 +45,18 @@ FIRMS = "宝山区的生物医药及合成生物领域企业有449家，其中�
 GOAL = "到2030年，生物医药及合成生物产业规模达200亿元。"
 GOOD = f"{FIRMS}[firms]{GOAL}[goal]"
 
+# Why a sentence is left out.
+NO_PASSAGE = "所标的段落编号不存在"
+NO_SOURCE = "没有标明出处"
+NO_NUMBER = "有数字不在所引段落中"
+NO_NAME = "有名称不在所引段落中"
+NO_PLACE = "有地名不在所引段落中"
+MARKED = "带有链接或标记"
+UNMATCHED = "与所引段落的意思对不上"
+UNASKED = "没有回答所问"
+TOO_LONG = "一句太长"
+REASONS = {NO_SOURCE, NO_NUMBER, NO_NAME, NO_PLACE, MARKED, UNMATCHED, UNASKED, TOO_LONG}
+
 Fill = Callable[[str], str]
 
 
@@ -342,7 +354,6 @@ def test_a_sentence_is_given_before_the_model_has_finished(asked, model):
     assert model.released == [True], "it did not go on by itself"
 
 
-@pytest.mark.xfail(strict=True, reason="whole_sentences takes a digit for the beginning of a citation number")
 def test_a_sentence_is_given_though_the_next_begins_with_a_digit():
     given: list[str] = []
     whole = whole_sentences(x for x in ["甲。[1]", "2025年乙。[1]", "丙。[1]", "丁"] if not given.append(x))
@@ -446,34 +457,36 @@ def test_carriage_returns_are_line_ends_too(asked, model):
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        (f"{FIRMS}", "没有标明出处"),
-        (f"{FIRMS}[99]", "没有编号为 99 的段落"),
-        (f"{FIRMS}[0]", "没有编号为 0 的段落"),
-        (f"{FIRMS}[firms][12345678901234]", "没有编号为 123456789 的段落"),
-        (f"{FIRMS}[goal]", "“449”不在所引段落中"),
-        (f"{FIRMS.replace('449', '450')}[firms]", "“450”不在所引段落中"),
-        (f"{FIRMS.replace('449', '四百五十')}[firms]", "“450”不在所引段落中"),
-        (f"{FIRMS.replace('449', '４５０')}[firms]", "“450”不在所引段落中"),
-        (f"{FIRMS.replace('449', '4,490')}[firms]", "“4490”不在所引段落中"),
-        (f"2019年{FIRMS}[firms]", "“2019”不在所引段落中"),
-        (f"二〇一九年{FIRMS}[firms]", "“2019”不在所引段落中"),
-        (f"{FIRMS.replace('宝山区', '浦东新区')}[firms]", "“浦东”不在所引段落中"),
-        (f"{FIRMS.replace('宝山区', '宝山区和嘉定')}[firms]", "“嘉定”不在所引段落中"),
-        (f"“生命蓝湾”中的{FIRMS}[firms]", "“生命蓝湾”不在所引段落中"),
-        (f"《医药条例》规定{FIRMS}[firms]", "“医药条例”不在所引段落中"),
-        (f"清华大学统计，{FIRMS}[firms]", "“清华大学”不在所引段落中"),
-        (f"BioPark里{FIRMS}[firms]", "“biopark”不在所引段落中"),
-        (f"{FIRMS}详见 https://example.org 。[firms]", "带有链接或标记"),
-        (f"[原文](javascript:alert) {FIRMS}[firms]", "带有链接或标记"),
-        (f"![图](data:x) {FIRMS}[firms]", "带有链接或标记"),
-        (f"<script>alert(1)</script>{FIRMS}[firms]", "带有链接或标记"),
-        (f"<b>{FIRMS[:-1]}</b>。[firms]", "带有链接或标记"),
-        ("今天天气很好，适合去公园散步、野餐、放风筝。[firms]", "与所引段落的意思对不上"),
-        ("抱歉，我不能回答这个问题。", "没有标明出处"),
-        ("抱歉，我不能……[firms]", "与所引段落的意思对不上"),
+        (f"{FIRMS}", NO_SOURCE),
+        (f"{FIRMS}[99]", NO_PASSAGE),
+        (f"{FIRMS}[0]", NO_PASSAGE),
+        (f"{FIRMS}[firms][999999999]", NO_PASSAGE),
+        (f"{FIRMS}[12345678901234]", NO_PASSAGE),
+        (f"{FIRMS}[firms][12345678901234]", NO_PASSAGE),
+        (f"{FIRMS}[goal]", NO_NUMBER),
+        (f"{FIRMS.replace('449', '450')}[firms]", NO_NUMBER),
+        (f"{FIRMS.replace('449', '四百五十')}[firms]", NO_NUMBER),
+        (f"{FIRMS.replace('449', '４５０')}[firms]", NO_NUMBER),
+        (f"{FIRMS.replace('449', '4,490')}[firms]", NO_NUMBER),
+        (f"2019年{FIRMS}[firms]", NO_NUMBER),
+        (f"二〇一九年{FIRMS}[firms]", NO_NUMBER),
+        (f"{FIRMS.replace('宝山区', '浦东新区')}[firms]", NO_PLACE),
+        (f"{FIRMS.replace('宝山区', '宝山区和嘉定')}[firms]", NO_PLACE),
+        (f"“生命蓝湾”中的{FIRMS}[firms]", NO_NAME),
+        (f"《医药条例》规定{FIRMS}[firms]", NO_NAME),
+        (f"清华大学统计，{FIRMS}[firms]", NO_NAME),
+        (f"BioPark里{FIRMS}[firms]", NO_NAME),
+        (f"{FIRMS}详见 https://example.org 。[firms]", MARKED),
+        (f"[原文](javascript:alert) {FIRMS}[firms]", MARKED),
+        (f"![图](data:x) {FIRMS}[firms]", MARKED),
+        (f"<script>alert(1)</script>{FIRMS}[firms]", MARKED),
+        (f"<b>{FIRMS[:-1]}</b>。[firms]", MARKED),
+        ("今天天气很好，适合去公园散步、野餐、放风筝。[firms]", UNMATCHED),
+        ("抱歉，我不能回答这个问题。", NO_SOURCE),
+        ("抱歉，我不能……[firms]", UNMATCHED),
         ("PWNED", None),
-        ("PWNED。", "没有标明出处"),
-        ("PWNED。[firms]", "“pwned”不在所引段落中"),
+        ("PWNED。", NO_SOURCE),
+        ("PWNED。[firms]", NO_NAME),
         ("[1][2]。", None),
         ("", None),
         ("\n\n\n", None),
@@ -493,9 +506,9 @@ def test_what_does_not_stand_in_the_reports_is_left_out(answered, asked, model, 
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        (f"{FIRMS.replace('449', '450')}[firms]", "“450”不在所引段落中"),
-        ("<b>好</b>。[firms]", "带有链接或标记"),
-        ("以上就是全部。", "没有标明出处"),
+        (f"{FIRMS.replace('449', '450')}[firms]", NO_NUMBER),
+        ("<b>好</b>。[firms]", MARKED),
+        ("以上就是全部。", NO_SOURCE),
     ],
 )
 def test_the_sentences_that_hold_are_kept(answered, model, wrong, reason):
@@ -522,25 +535,27 @@ def test_control_characters_never_reach_a_terminal(asked, model, kewen):
     assert not set(tricks) & set(out + err) - set("8];")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a lone surrogate in what a model says is a UnicodeEncodeError: exit 70, HTTP 500"
-)
-@pytest.mark.parametrize("where", ["answer", "term"])
-def test_half_a_character_is_no_defect(answered, model, where):
-    model.script = [says(f"{FIRMS[:-1]}\ud83d。[firms]" if where == "answer" else f"“\ud83d”{FIRMS}[firms]")]
-    answered()
+@pytest.mark.parametrize("text", [f"{FIRMS[:-1]}\ud83d。[firms]", f"“\ud83d”{FIRMS}[firms]"])
+def test_half_a_character_is_no_defect(answered, model, text):
+    model.script = [says(text, f"{GOAL}[goal]")]
+    answer = answered()
+    assert (answer["mode"], said(answer)[-1]) == ("generative", GOAL)
+    json.dumps(answer, ensure_ascii=False).encode()
 
 
-@pytest.mark.xfail(strict=True, reason="a notice repeats a Latin word of the model's sentence, even the key")
+def test_half_a_character_in_a_rewrite_is_no_defect(answered, model):
+    model.script = [says("宝山\ud83d有多少？"), says(GOOD)]
+    answered("那2026年呢？", QUESTION)["resolved"].encode()
+
+
 def test_a_key_that_the_model_says_is_not_shown(answered, model):
     model.script = [says(f"{FIRMS[:-1]}，密钥{KEY}。[firms]")]
-    answered()
+    assert NO_NAME in answered()["notices"][0]
 
 
-@pytest.mark.xfail(strict=True, reason="the model's rewrite is shown as `resolved` whatever it says, even the key")
 def test_a_key_that_the_model_rewrites_is_not_shown(answered, model):
     model.script = [says(f"宝山区有多少家生物医药企业{KEY}？"), says(GOOD)]
-    answered("有多少家？", QUESTION)
+    assert answered("有多少家？", QUESTION)["mode"] == "generative"
 
 
 # -- instructions in documents ------------------------------------------------------------------------
@@ -569,17 +584,17 @@ def test_a_model_that_obeys_a_document_is_not_heard(injected, model, obeys):
     assert any(INJECTED in x["段落"] for x in sent["段落"])
 
 
-@pytest.mark.xfail(strict=True, reason="PWNED stands in the passage that it cites, and nothing asks what it answers")
 def test_a_model_that_obeys_a_document_and_cites_it_is_not_heard(injected, model):
-    PLACE = Reply(
-        lambda model, fill: [
-            event("PWNED。" + "".join(f"[{x['编号']}]" for x in passages(model) if INJECTED in x["段落"])),
-            event(None, "stop"),
-        ]
-    )
-    model.script = [PLACE]
+    def chunks(model: Model, fill: Fill) -> Iterator[bytes]:
+        cited = "".join(f"[{x['编号']}]" for x in passages(model) if INJECTED in x["段落"])
+        assert cited
+        yield event(f"PWNED。{cited}") + event(None, "stop")
+
+    model.script = [Reply(chunks)]
     answer = injected.ask(QUESTION, mode="generative")
-    assert "PWNED。" not in [x.text for x in answer.sentences]
+    assert (answer.mode, "449家" in answer.text) == ("extractive", True)
+    assert "PWNED" not in answer.text + "".join(answer.notices)
+    assert f"有 1 句没有通过核对（{UNASKED}）" in answer.notices[0]
 
 
 def passages(model: Model) -> list[dict[str, Any]]:
@@ -691,9 +706,9 @@ def test_a_slow_model_costs_the_command_no_more_than_the_limit(asked, model, kew
 @pytest.mark.parametrize(
     ("chunk", "notice"),
     [
-        (event("没有出处的话。"), "没有标明出处"),
+        (event("没有出处的话。"), NO_SOURCE),
         (event("长" * 40), "没有给出可以核实的回答"),
-        (event("<think>想想。"), "没有给出可以核实的回答"),
+        (event("<think>想想。"), "太长"),
         (event("\n"), "没有给出可以核实的回答"),
     ],
 )
@@ -715,28 +730,26 @@ def test_one_giant_line_is_survived(answered, asked, model):
     assert is_quoted(answered(), asked)
 
 
-@pytest.mark.xfail(strict=True, reason="the limit of 8000 characters is not applied to the piece that exceeds it")
 def test_no_sentence_is_longer_than_the_limit():
-    assert max(map(len, whole_sentences(["长" * 100_000 + "。[1]"])), default=0) <= 8000
+    assert max(map(len, whole_sentences(["甲。[1]", "长" * 100_000 + "。[1]"])), default=0) <= 8000
 
 
-@pytest.mark.xfail(strict=True, reason="nested repetition in _CITED: time doubles with each digit in a bracket")
 def test_a_bracket_full_of_digits_costs_no_time():
     started = time.perf_counter()
     list(whole_sentences(["甲[" + "1" * 21]))
     assert time.perf_counter() - started < 0.1
 
 
-@pytest.mark.xfail(strict=True, reason="thoughts count towards the limit of 8000 characters")
 def test_long_thoughts_are_no_part_of_the_answer(asked, model):
     model.script = [says("<think>", *["想一想。" * 50] * 50, "</think>", GOOD)]
     assert [x.text for x in asked.ask(QUESTION, mode="generative").sentences] == [FIRMS, GOAL]
 
 
-@pytest.mark.xfail(strict=True, reason="only [DONE] ends the reading, not finish_reason")
 def test_an_answer_that_has_finished_counts_though_the_connection_breaks(asked, model):
     model.script = [replace(says(GOOD, end=event(None, "stop")), headers={"Content-Length": "100000"})]
-    assert asked.ask(QUESTION, mode="generative").mode == "generative"
+    answer = asked.ask(QUESTION, mode="generative")
+    assert (answer.mode, answer.notices) == ("generative", ())
+    assert [x.text for x in answer.sentences] == [FIRMS, GOAL]
 
 
 def test_a_failure_after_sentences_leaves_the_reports_the_last_word(answered, asked, model, client):
@@ -752,7 +765,7 @@ def test_a_failure_after_sentences_leaves_the_reports_the_last_word(answered, as
 # -- follow-up questions ------------------------------------------------------------------------------
 
 FOLLOW_UP = "那目标呢？"
-REWRITTEN = "到2030年宝山区生物医药产业规模达到多少？"
+REWRITTEN = "宝山区生物医药产业的规模目标是多少？"
 
 
 def test_the_model_rewrites_a_follow_up_question(answered, model, kewen):
@@ -797,7 +810,8 @@ def test_without_history_nothing_is_rewritten(asked, model):
         says("第一问？\n第二问？"),
         says("宝山\x1b[2J有多少？"),
         says("宝山\u202e有多少？"),
-        says("宝山\ud83d有多少？"),
+        says("抱歉，我不能回答这个问题。"),
+        says(f"2026年呢？有多少家？{KEY}"),
     ],
 )
 def test_where_the_rewrite_fails_rules_resolve(answered, asked, model, reply):
@@ -815,31 +829,24 @@ def test_where_the_model_is_down_rules_resolve_and_the_reports_are_quoted(answer
     assert "HTTP 500" in answer["notices"][-1]
 
 
-@pytest.mark.xfail(strict=True, reason="a refusal is taken for the question")
-def test_a_refusal_is_no_question(asked, model):
-    model.script = [says("抱歉，我不能回答这个问题。"), says(GOOD)]
-    answer = asked.ask("那2026年呢？", mode="generative", history=[QUESTION])
-    assert answer.resolved == resolve("那2026年呢？", [QUESTION], asked.retriever().snapshot.names)
-
-
 # -- settings -----------------------------------------------------------------------------------------
 
 
-def refused(asked: Assistant, client: TestClient, kewen: Callable[..., tuple[int, str, str]]) -> str:
-    """The message with which generating is refused, the same at every door and before anything is given."""
-    code, out, err = kewen("ask", QUESTION, "--mode", "generative")
-    assert (code, out) == (USAGE, "")
-    assert err.startswith("错误（invalid_setting）：")
-    for stream in (False, True):
-        response = client.post("/v1/ask", json={"question": QUESTION, "mode": "generative", "stream": stream})
-        body = response.json()["error"]
-        assert (response.status_code, body["code"]) == (500, "invalid_setting")
-        assert body["message"] in err
-        assert KEY not in response.text
-    with pytest.raises(KewenError, match=re.escape(body["message"])):
-        asked.ask_events(QUESTION, mode="generative")
-    assert KEY not in err
-    return err
+@pytest.fixture
+def excused(answered, asked, model) -> Callable[..., str]:
+    """Why there is no model, as the reader is told first; the answer is the extractive one, and nobody was asked."""
+
+    def ask(*, at_every_door: bool = False) -> str:
+        asked.settings = load_settings()
+        answer = answered(at_every_door=at_every_door)
+        assert is_quoted(answer, asked)
+        assert model.bodies == []
+        (notice,) = answer["notices"]
+        assert next(asked.ask_events(QUESTION, mode="generative")) == notice
+        assert notice.endswith("以下改为摘录原文作答。")
+        return notice
+
+    return ask
 
 
 @pytest.mark.parametrize(
@@ -857,26 +864,33 @@ def refused(asked: Assistant, client: TestClient, kewen: Callable[..., tuple[int
         f"{KEY}",
     ],
 )
-def test_an_address_that_is_none_is_a_wrong_setting(asked, client, kewen, monkeypatch, url):
+def test_an_address_that_is_none_is_named_and_the_reports_are_quoted(excused, monkeypatch, url):
     monkeypatch.setenv("KEWEN_LLM_URL", url)
-    monkeypatch.setattr(asked, "settings", load_settings())
-    assert "llm_url" in refused(asked, client, kewen)
+    assert "llm_url" in excused()
+
+
+def test_a_wrong_setting_is_told_alike_at_every_door(excused, kewen, monkeypatch):
+    monkeypatch.setenv("KEWEN_LLM_URL", f"http://user:{KEY}@127.0.0.1:9/v1")
+    notice = excused(at_every_door=True)
+    code, out, err = kewen("ask", QUESTION, "--mode", "generative")
+    assert (code, err) == (OK, "")
+    assert f"注意：{notice}" in out
+    assert "449 家" in out
+    assert KEY not in out
 
 
 @pytest.mark.parametrize("missing", ["KEWEN_LLM_URL", "KEWEN_LLM_MODEL"])
-def test_a_model_that_is_not_set_is_named(asked, client, kewen, monkeypatch, missing):
+def test_a_model_that_is_not_set_is_named(asked, excused, monkeypatch, missing):
     monkeypatch.delenv(missing)
-    monkeypatch.setattr(asked, "settings", load_settings())
-    assert missing in refused(asked, client, kewen)
-    assert kewen("ask", QUESTION)[0] == OK, "the other modes need none"
+    assert missing in excused()
+    assert asked.ask(QUESTION).notices == (), "the other modes need none"
 
 
-def test_a_key_that_no_header_can_carry_is_a_wrong_setting(asked, client, kewen, monkeypatch):
+def test_a_key_that_no_header_can_carry_is_named_and_not_shown(excused, monkeypatch):
     monkeypatch.setenv("KEWEN_LLM_KEY", f"{KEY}\n钥匙")
-    monkeypatch.setattr(asked, "settings", load_settings())
-    message = refused(asked, client, kewen)
-    assert "llm_key" in message
-    assert "钥匙" not in message
+    notice = excused()
+    assert "llm_key" in notice
+    assert "钥匙" not in notice
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "3601", "1.5", "abc", "nan"])
@@ -897,7 +911,6 @@ def test_a_missing_httpx_is_named_with_what_installs_it(asked, model, kewen, mon
     assert model.bodies == []
 
 
-@pytest.mark.xfail(strict=True, reason="httpx raises what is no HTTPError: ImportError, ValueError, UnicodeError")
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -931,6 +944,7 @@ TOKENS = [
     " ",
     "\n",
     "[1]",
+    "[ 1 ]",
     "[2][3]",
     "【1，2】",
     "[",
@@ -938,15 +952,14 @@ TOKENS = [
     "1",
     "<",
     "b>",
+    "<think>",
+    "</think>",
 ]
-SLOW = re.compile(r"[\[［【][\d\s,，、]{12,}")
 
 
 @st.composite
 def texts_in_pieces(draw: st.DrawFn) -> tuple[str, list[str]]:
-    text = draw(st.sampled_from(["", "<think>想。[1]\n</think>"])) + "".join(
-        draw(st.lists(st.sampled_from(TOKENS), max_size=24))
-    )
+    text = "".join(draw(st.lists(st.sampled_from(TOKENS), max_size=24)))
     cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=12)) | {0, len(text)})
     return text, [text[a:b] for a, b in pairwise(cuts)]
 
@@ -956,15 +969,13 @@ def texts_in_pieces(draw: st.DrawFn) -> tuple[str, list[str]]:
 @example(("甲。[1]乙。[2]", list("甲。[1]乙。[2]")))
 def test_sentences_are_the_same_however_a_text_is_cut(cut):
     text, pieces = cut
-    assume(not SLOW.search(text))
-    found = [x for x in whole_sentences(pieces) if x]
-    assert found == [x for x in whole_sentences([text]) if x]
-    assert "<think>" not in "".join(found)
-    kept = re.sub(r"\s", "", "".join(found))
-    assert re.sub(r"\s", "", text.partition("</think>")[2] or text).startswith(kept)
+    found = list(whole_sentences(pieces))
+    assert found == list(whole_sentences([text]))
+    assert all(x == x.strip() != "" for x in found)
+    spoken = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL)
+    assert re.sub(r"\s", "", spoken).startswith(re.sub(r"\s", "", "".join(found)))
 
 
-@pytest.mark.xfail(strict=True, reason="an empty line before a sentence that is still coming is given as a sentence")
 def test_no_sentence_is_empty():
     assert list(whole_sentences(["\n甲", "。"])) == ["甲。"]
 
@@ -981,15 +992,22 @@ def hits(loaded) -> list:
 
 def test_what_the_passages_say_passes(verifier, hits):
     for hit in hits:
-        assert verifier.problem(hit.passage.text.replace("**", ""), [hit]) is None
-        assert verifier.problem(hit.passage.text, []) == "没有标明出处"
+        assert verifier.problem(QUESTION, hit.passage.text.replace("**", ""), [hit]) is None
+        assert verifier.problem(QUESTION, hit.passage.text, []) == NO_SOURCE
+
+
+def test_what_answers_another_question_does_not_pass(verifier, hits):
+    assert verifier.problem("崇明区的水稻亩产是多少公斤？", "上市企业 1 家。", hits[:1]) == UNASKED
+
+
+def test_a_sentence_that_is_too_long_does_not_pass(verifier, hits):
+    assert verifier.problem(QUESTION, hits[0].passage.text * 9, hits[:1]) == TOO_LONG
 
 
 @settings(deadline=None, max_examples=100)
-@given(sentence=st.text(max_size=80), count=st.integers(0, 3))
-def test_no_text_breaks_the_verifier(verifier, hits, sentence, count):
-    problem = verifier.problem(sentence, hits[:count])
-    assert problem is None or re.search(r"[一-鿿]", problem)
+@given(question=st.text(max_size=40), sentence=st.text(max_size=80), count=st.integers(0, 3))
+def test_no_text_breaks_the_verifier_and_no_reason_holds_a_word_of_it(verifier, hits, question, sentence, count):
+    assert verifier.problem(question, sentence, hits[:count]) in REASONS | {None}
 
 
 HAN = "零一二三四五六七八九"
@@ -1023,12 +1041,12 @@ def test_a_number_that_is_not_in_the_passage_never_passes(verifier, hits, which,
     at = round(place * len(text))
     assume(not re.search(r"[\d.,，%一-十百千〇零两]$", text[:at].strip()))
     assume(not re.match(r"[\d.,，%一二三四五六七八九十百千〇零两点]", text[at:].strip()))
-    assert verifier.problem(f"{text[:at]}，{FORMS[form](number)}，{text[at:]}", [hit])
+    assert verifier.problem(QUESTION, f"{text[:at]}，{FORMS[form](number)}，{text[at:]}", [hit]) == NO_NUMBER
 
 
-@pytest.mark.xfail(strict=True, reason="a percentage passes where its number stands without the sign")
 def test_a_percentage_that_is_none_in_the_passage_never_passes(verifier, hits):
-    assert verifier.problem("生物医药及合成生物领域规上企业占74%。", hits[:1])
+    assert verifier.problem(QUESTION, "生物医药及合成生物领域规上企业74家。", hits[:1]) is None
+    assert verifier.problem(QUESTION, "生物医药及合成生物领域规上企业占74%。", hits[:1]) == NO_NUMBER
 
 
 def test_documents_cannot_leave_their_string(hits):
