@@ -114,7 +114,9 @@ def match_expansions(
     passages = list(passages)
     keys = [passage_key(passage) for passage in passages]
     found = [
-        tuple(replace(x, answers=tuple(a for a in x.answers if stands_once(a, passage.text))) for x in known.get(key, ()))
+        tuple(
+            replace(x, answers=tuple(a for a in x.answers if stands_once(a, passage.text))) for x in known.get(key, ())
+        )
         for passage, key in zip(passages, keys, strict=True)
     ]
     return found, len(known.keys() - set(keys))

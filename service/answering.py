@@ -29,25 +29,25 @@ POOL = 8
 
 # Log-odds that a candidate holds the answer: learnt on `dev` and the calibration questions (eval/README.md).
 _WEIGHTS = {"meaning": 6.3, "asked": 11.7, "fits": 3.4, "year": 2.6, "place": 1.2, "named": 2.0, "rank": 4.2}
-_LONGEST = 100
-# A figure needs few words around it.
-_LONGEST_FIGURE = 80
+# Characters of a sentence; a figure needs few words around it, and a list is shown whole.
+_LONGEST, _LONGEST_FIGURE, _LONGEST_LIST = 100, 80, 400
 _FIGURES = ("how_many", "rank", "when")
-_LONGEST_LIST = 400
-_MOST = {"list": 6, "comparison": 4}
-_CLOSE = {"list": 1.5}
+
+# How far below the best, in log-odds, a further sentence may be: of a list, of its sibling sections, of a clause, a part.
+_LIST_GAP, _SIBLING_GAP, _CLAUSE_GAP, _PART_GAP = 1.5, 6.0, 5.0, 8.0
+_MOST_ITEMS = 6
+_FEWEST_SIBLINGS = 3
+# What a clause that asks counts against the whole question, and what a sentence gains that names its part's place.
 _CLAUSE_SHARE = 0.7
-_CLAUSE_GAP = 5.0
-_FEWEST_ITEMS = 3
-_PART_GAP = 8.0
+_NAMED = 5.0
+
+# Likeness of a known question from which its answer is marked, and from which a sentence may be cut to it.
+_LIKE, _SURE = 0.45, 0.55
+_FITTING = 0.7
+
+# Kinds of answers that a place belongs to: a heading that names it is their label.
 _OF_PLACES = ("where", "who", "list")
 _LONGEST_LABEL = 20
-_NAMED = 5.0
-_SIBLING_GAP = 6.0
-_LIKE = 0.45
-# Likeness from which a sentence may be cut to the words that answer the known question.
-_SURE = 0.55
-_FITTING = 0.7
 _HALTS = "，,；;：:、"
 
 
@@ -136,8 +136,8 @@ _Labelled = tuple[Candidate, str | None]
 def _best(candidates: Sequence[Candidate], odds: Sequence[float], wants: Wanted) -> list[_Labelled]:
     """The best candidate; for a list those close to it, too."""
     order = sorted(range(len(odds)), key=lambda n: (-odds[n], n))
-    most, close = _MOST.get(wants.kind, 1), _CLOSE.get(wants.kind, 0.0)
-    return [(candidates[n], None) for n in order[:most] if odds[n] >= odds[order[0]] - close]
+    most = _MOST_ITEMS if wants.kind == "list" else 1
+    return [(candidates[n], None) for n in order[:most] if odds[n] >= odds[order[0]] - _LIST_GAP]
 
 
 def _by_part(parts: Sequence[Part], hits: Sequence[Hit], read: Read) -> list[_Labelled]:
@@ -194,7 +194,7 @@ def _siblings(
     for path in (section, section[:-1]):
         near = [n for hit, n in first.items() if odds[n] >= least and hits[hit].passage.section[: len(path)] == path]
         items = {(hits[candidates[n].hit].passage.section, hits[candidates[n].hit].passage.lead) for n in near}
-        if path and len(items) >= _FEWEST_ITEMS:
+        if path and len(items) >= _FEWEST_SIBLINGS:
             return [candidates[n] for n in near]
     return []
 

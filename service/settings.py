@@ -92,7 +92,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "answer_mode",
         lambda: "extractive",
-        _text,
+        _one_of(ANSWER_MODES),
         "作答方式：extractive 摘录原文、generative 大语言模型、passages 只给段落",
     ),
     Setting("min_confidence", lambda: learnt().threshold, _share, "把握低于它就不作答，0 到 1"),

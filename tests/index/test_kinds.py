@@ -72,6 +72,8 @@ questions = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=8).
         ("“先租后股”是什么意思", "definition", "先租后股"),
         ("什么叫先投后股", "definition", "先投后股"),
         ("“咨募投服”是什么的缩写", "definition", "咨募投服"),
+        ("什么是VPP？", "definition", "vpp"),
+        ("VPP是什么意思", "definition", "vpp"),
         ("四大阵地是哪四个", "list", ""),
         ("有哪些众创空间", "list", ""),
         ("请列出基本原则", "list", ""),
@@ -135,6 +137,8 @@ def test_a_definition_that_names_a_share_asks_for_no_percentage():
         ("为什么转型", "转型很快", 0.0),
         ("“先租后股”是什么意思", "¹ 先租后股：以租金作价入股", 1.0),
         ("“先租后股”是什么意思", "先投后股", 0.0),
+        ("什么是VPP？", "虚拟电厂（VPP）", 1.0),
+        ("什么是VPP？", "虚拟电厂", 0.0),
         ("有哪些园区", "任何一句", 1.0),
     ],
 )
