@@ -13,6 +13,7 @@ from platformdirs import user_data_path
 
 from corpus.library import shipped_folder
 from index.encoders import BUNDLED
+from service.answers import ANSWER_MODES
 from service.confidence import learnt
 from service.errors import KewenError, echo
 
