@@ -18,6 +18,12 @@ _ELSEWHERE = re.compile(
 _NAME = re.compile(
     r"[“「『《]([^”」』》]{2,20})[”」』》]|(?<![A-Za-z])([A-Z][A-Za-z0-9]+(?:[ -][A-Z][A-Za-z0-9]+)*)(?![A-Za-z])"
 )
+# Words that questions begin with, in capitals too.
+_BEGINNING = re.compile(
+    r"(?:how|what|which|who|whose|where|when|why|is|are|was|were|do|does|did|ha[sd]|have|can|could|will|would|should|the|an?|in|at|"
+    r"on|of|for|we|i|our|list|name|tell|please|and|or)",
+    re.IGNORECASE,
+)
 _HALF, _NO = 0.5, 0.0
 
 
@@ -41,9 +47,15 @@ def agreement(part: Part, reported: int, places: frozenset[str], read: str) -> t
     return year, _NO if is_abroad else place, is_abroad or any(x < reported for x in unsaid)
 
 
+def names_in(question: str) -> list[str]:
+    """The names in a question: what stands in quotation marks, and words in Latin capitals that begin no question."""
+    found = [x for groups in _NAME.findall(question) for x in groups if x]
+    return [x for x in dict.fromkeys(found) if not _BEGINNING.fullmatch(x)]
+
+
 def names_held(question: str, read: str) -> float:
-    """The share of the question's names, quoted or in Latin letters, that a text holds; 1 where it has none."""
-    names = [x for found in _NAME.findall(question) for x in found if x] if not question.isascii() else []
+    """The share of the question's names that a text holds; 1 where it has none, or is in English: 宝山 is no Baoshan."""
+    names = names_in(question) if any("一" <= c <= "鿿" for c in question) else []
     folded = normalise(read)
     return sum(normalise(x) in folded for x in names) / len(names) if names else 1.0
 

@@ -169,7 +169,8 @@ class EvidenceReader:
     def _read(self, row: Row) -> _Reading:
         passage = row.passage
         document = self._snapshot.documents[passage.document_id]
-        spans = tuple(unit_spans(passage.text))
+        # A line of punctuation says nothing.
+        spans = tuple(x for x in unit_spans(passage.text) if any(c.isalnum() for c in passage.text[x[0] : x[1]]))
         above = passage_context(document.title, document.year, passage)
         questions = [x for x in row.expansions if x.kind == "question"]
         texts = [

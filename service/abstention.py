@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from index.agreement import names_in
 from index.evidence import Candidate, Evidence
 from index.kinds import Wanted
 from index.query import Part
@@ -14,7 +14,6 @@ from service.answers import Reason
 
 _UNSAID = {"谁": "人名或职务", "因": "原因", "日": "日期", "址": "地址或联系方式", "元": "金额", "%": "百分比"}
 _MOST_TERMS = 3
-_NAME = re.compile(r"[“「『《]([^”」』》]{2,20})[”」』》]|(?<![A-Za-z])([A-Z][A-Za-z0-9]{1,19})(?![A-Za-z])")
 
 
 def no_passage() -> Reason:
@@ -47,5 +46,4 @@ def _unsaid(wants: Wanted) -> str:
 def _missing(question: str, hits: Sequence[Hit]) -> list[str]:
     """The names in the question, quoted or in Latin letters, that stand in none of the hits."""
     read = normalise("\n".join("\n".join([*x.passage.section, x.passage.text, x.citation.title]) for x in hits))
-    names = [x for found in _NAME.findall(question) for x in found if x]
-    return [x for x in dict.fromkeys(names) if normalise(x) not in read][:_MOST_TERMS]
+    return [x for x in names_in(question) if normalise(x) not in read][:_MOST_TERMS]

@@ -227,7 +227,7 @@ def _shown(candidate: Candidate, hit: Hit, wants: Wanted, label: str | None, is_
         start, end = _sentence(text, start, end)
     elif is_sure:
         start, end = _cut(text, start, end, marks, _LONGEST_FIGURE if is_one and wants.kind in _FIGURES else _LONGEST)
-    end -= len(text[start:end]) - len(text[start:end].rstrip(_HALTS + " \n"))
+    end = start + len(text[start:end].rstrip(_HALTS + " \n"))
     inside = tuple((max(s, start), min(e, end)) for s, e in marks if s < end and start < e)
     return Chosen(candidate.hit, start, end, inside, label)
 

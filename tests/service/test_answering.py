@@ -659,9 +659,6 @@ def test_any_document_is_quoted_exactly(tmp_path_factory, text, name):
         check_answer(assistant.ask(question), {"a": text}, assistant)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="a line of marks alone is cut to nothing, and cannot be cited"
-)
 @pytest.mark.parametrize("mark", ["，", "；"])
 def test_a_line_of_marks_alone_is_quoted_or_left_out(library_of, mark):
     text = f"园区报告\n\n园区有很多企业。\n\n{mark}"

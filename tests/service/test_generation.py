@@ -335,9 +335,10 @@ def test_the_command_shows_the_sentences_and_what_they_rest_on(asked, kewen):
     assert "企业 449 家" in out.partition("依据：")[2]
 
 
-def test_the_mode_can_be_a_setting(asked, kewen, monkeypatch):
+def test_the_mode_can_be_a_setting(asked, monkeypatch):
     monkeypatch.setenv("KEWEN_ANSWER_MODE", "generative")
-    assert json.loads(kewen("ask", QUESTION, "--json")[1])["mode"] == "generative"
+    asked.settings = load_settings()
+    assert asked.ask(QUESTION).mode == "generative"
 
 
 def test_a_sentence_is_given_before_the_model_has_finished(asked, model):
@@ -564,7 +565,7 @@ def test_a_key_that_the_model_says_is_not_shown(answered, model):
 
 
 def test_a_key_that_the_model_rewrites_is_not_shown(answered, model):
-    model.script = [says(f"宝山区有多少家生物医药企业{KEY}？"), says(GOOD)]
+    model.script = [says(f"宝山区有多少家生物医药企业，生物医药企业有多少家{KEY}？"), says(GOOD)]
     assert answered("有多少家？", QUESTION)["mode"] == "generative"
 
 
@@ -694,15 +695,8 @@ def test_where_the_model_fails_the_reports_are_quoted(answered, asked, model, re
     assert shown.endswith("以下改为摘录原文作答。")
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        sends(CUT, Content_Length="100000"),
-        says(f"<b>{FIRMS}[firms]"),
-    ],
-)
-def test_the_command_answers_as_the_other_doors_do(answered, asked, model, reply):
-    model.script = [reply]
+def test_the_command_answers_as_the_other_doors_do(answered, asked, model):
+    model.script = [sends(event(f"<b>{FIRMS}[1]\n{GOAL[:6]}"), Content_Length="100000")]
     assert is_quoted(answered(at_every_door=True), asked)
 
 
@@ -721,7 +715,6 @@ def test_nobody_listens(answered, asked, monkeypatch):
     [
         (replace(says(GOOD), wait=3), "没有应答"),
         (Reply(lambda model, fill: [CUT, event("x" * model.over.wait(3))]), "没有应答"),
-        (forever(event("慢"), every=0.1), "没有答完"),
     ],
 )
 def test_a_model_that_is_too_slow_is_not_waited_for(answered, asked, model, monkeypatch, reply, notice):
@@ -809,7 +802,7 @@ FOLLOW_UP = "那目标呢？"
 REWRITTEN = "宝山区生物医药产业的规模目标是多少？"
 
 
-def test_the_model_rewrites_a_follow_up_question(answered, model, kewen):
+def test_the_model_rewrites_a_follow_up_question(answered, model):
     model.script = [says(REWRITTEN[:5], REWRITTEN[5:] + "\n"), says(f"{GOAL}[goal]")]
     answer = answered(FOLLOW_UP, QUESTION, at_every_door=True)
     assert (answer["question"], answer["resolved"]) == (FOLLOW_UP, REWRITTEN)
@@ -817,8 +810,6 @@ def test_the_model_rewrites_a_follow_up_question(answered, model, kewen):
     sent = json.loads(model.bodies[0]["messages"][1]["content"])
     assert sent == {"此前的问题": [QUESTION], "追问": FOLLOW_UP}
     assert json.loads(model.bodies[1]["messages"][1]["content"])["问题"] == REWRITTEN
-    model.script = [says(REWRITTEN), says(f"{GOAL}[goal]")]
-    assert f"问的是：{REWRITTEN}" in kewen("ask", FOLLOW_UP, "--after", QUESTION, "--mode", "generative")[1]
 
 
 def test_thoughts_are_no_part_of_the_question(asked, model):
@@ -852,14 +843,12 @@ def test_without_history_nothing_is_rewritten(asked, model):
         says("宝山\x1b[2J有多少？"),
         says("宝山\u202e有多少？"),
         says("抱歉，我不能回答这个问题。"),
-        says(f"2026年呢？有多少家？{KEY}"),
+        says(f"2026年宝山区有多少家生物医药企业上市？{KEY}"),
     ],
 )
 def test_a_rewrite_that_is_no_question_is_not_used(asked, model, reply):
     model.script = [reply]
     assert rewrite(ChatModel(model.url, "m1", KEY), 10, "有上市的吗？那2026年呢？", [QUESTION]) is None
-    model.script = [says("2026年宝山区有上市的生物医药企业吗？")]
-    assert rewrite(ChatModel(model.url, "m1", KEY), 10, "有上市的吗？那2026年呢？", [QUESTION])
 
 
 def test_where_the_rewrite_fails_rules_resolve(answered, asked, model):
@@ -881,7 +870,7 @@ def test_where_the_model_is_down_rules_resolve_and_the_reports_are_quoted(answer
 
 @pytest.fixture
 def excused(answered, asked, model) -> Callable[..., str]:
-    """Why there is no model, as the reader is told first; the answer is the extractive one, and nobody was asked."""
+    """Why there is no model, as the reader is told; the answer is the extractive one, and nobody was asked."""
 
     def ask(*, at_every_door: bool = False) -> str:
         asked.settings = load_settings()
@@ -889,7 +878,6 @@ def excused(answered, asked, model) -> Callable[..., str]:
         assert is_quoted(answer, asked)
         assert model.bodies == []
         (notice,) = answer["notices"]
-        assert next(asked.ask_events(QUESTION, mode="generative")) == notice
         assert notice.endswith("以下改为摘录原文作答。")
         return notice
 
@@ -916,9 +904,10 @@ def test_an_address_that_is_none_is_named_and_the_reports_are_quoted(excused, mo
     assert "llm_url" in excused()
 
 
-def test_a_wrong_setting_is_told_alike_at_every_door(excused, kewen, monkeypatch):
+def test_a_wrong_setting_is_told_alike_at_every_door(asked, excused, kewen, monkeypatch):
     monkeypatch.setenv("KEWEN_LLM_URL", f"http://user:{KEY}@127.0.0.1:9/v1")
     notice = excused(at_every_door=True)
+    assert next(asked.ask_events(QUESTION, mode="generative")) == notice, "before anything else"
     code, out, err = kewen("ask", QUESTION, "--mode", "generative")
     assert (code, err) == (OK, "")
     assert f"注意：{notice}" in out
