@@ -153,7 +153,9 @@ def _delta(payload: bytes) -> tuple[str, bool]:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise _failure("它的应答不合 Chat Completions 的流式格式") from error
     # Half a surrogate pair is legal JSON and no text.
-    return (content.encode("utf-8", "replace").decode("utf-8") if isinstance(content, str) else ""), ends
+    return (
+        content.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(content, str) else ""
+    ), ends
 
 
 def _is_address(url: str) -> bool:
