@@ -221,11 +221,14 @@ def test_bad_questions_are_refused_before_anything_is_streamed(client, body, sta
     assert len(response.text) < 1000
 
 
-@pytest.mark.xfail(strict=True, reason="invalid_setting is a 500, and ARCHITECTURE says that a 500 is always a defect")
-def test_a_mode_that_is_not_set_up_is_no_defect(client):
-    response = client.post("/v1/ask", json={"question": "问", "mode": "generative"})
-    assert error(response)["code"] == "invalid_setting"
-    assert response.status_code != 500
+def test_a_language_model_that_is_not_set_up_is_a_notice_beside_the_extractive_answer(client):
+    asked = {"question": "宝山区有多少家生物医药企业？"}
+    response = client.post("/v1/ask", json={**asked, "mode": "generative"})
+    assert response.status_code == 200
+    given = response.json()
+    assert given["mode"] == "extractive"
+    assert given["sentences"] == client.post("/v1/ask", json=asked).json()["sentences"]
+    assert "KEWEN_LLM_URL" in given["notices"][0]
 
 
 def test_a_stream_that_is_no_switch_is_refused(client):
