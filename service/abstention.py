@@ -25,12 +25,10 @@ def reason(part: Part, evidence: Evidence, best: Candidate, hits: Sequence[Hit])
     """Why the hits hold no answer: none of this place and year; no such figure; not what is asked."""
     where = "、".join([*part.places, *(f"{year} 年" for year in part.years)])
     if best.elsewhere:
-        return Reason(
-            "no_place_year", "所收报告讲的是上海各区和园区在有报告的年份里的事；相近的段落说的不是所问的地方或年份。"
-        )
+        return Reason("no_place_year", "相近的段落说的不是所问的地方或年份。")
     if where and not (best.year and best.place):
         return Reason("no_place_year", f"没有关于{where}的段落说到这件事。")
-    if best.fits < 0.5:
+    if best.fits < 0.5 and evidence.wants.kind != "definition":
         return Reason("no_figure", f"有相近的段落，但其中没有所问的{_unsaid(evidence.wants)}。")
     missing = _missing(part.text, hits)
     about = "、".join(f"“{term}”" for term in missing) if missing else "所问的内容"
