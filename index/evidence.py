@@ -63,12 +63,11 @@ class Candidate:
 class Around:
     """What a whole hit has of the question, with the questions that people may ask of it.
 
-    `matches` as of a candidate; `words` is the share of the question's rare characters; `asked` the likeness of the
-    likest question, and `same` of the likest one that asks for the same kind of answer.
+    `matches` as of a candidate; `asked` is the likeness of the likest question, and `same` of the likest one that asks
+    for the same kind of answer.
     """
 
     matches: Floats
-    words: float
     asked: float
     same: float
 
@@ -78,7 +77,6 @@ class Evidence:
     """All candidates of some hits, in the order of the hits and of their text.
 
     `weights` are those of the question's words, float32 `[words]`; `focus` marks the words about the one that asks.
-    `known` is the share of the question's characters that the corpus knows at all.
     """
 
     wants: Wanted
@@ -86,7 +84,6 @@ class Evidence:
     around: tuple[Around, ...]
     weights: Floats
     focus: Mask
-    known: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +118,6 @@ class EvidenceReader:
         """The candidates of the hits for a question; `expansions=False` takes no notice of what people may ask."""
         bag = Bag.of(self._encoder, part.text)
         wants = wanted(part.text)
-        view = (self._snapshot.expanded if expansions else self._snapshot.plain).lexical
         weights = query_weights(part.text, self._snapshot.plain.lexical.views["characters"].weight)
         in_words = self._snapshot.plain.lexical.coverage(part.text)
         candidates: list[Candidate] = []
@@ -134,8 +130,7 @@ class EvidenceReader:
                 matches = matches[:, : above + 1]
             likeness = _likeness(reading, matches[:, above + 1 :], back[above + 1 :], bag, weights, in_words)
             same = [x for x, other in zip(likeness, reading.wants, strict=False) if other == wants]
-            words = _share_of(frozenset().union(*reading.terms[: matches.shape[1]]), weights)
-            around.append(Around(matches.max(axis=1), words, max(likeness, default=0.0), max(same, default=0.0)))
+            around.append(Around(matches.max(axis=1), max(likeness, default=0.0), max(same, default=0.0)))
             year, place, elsewhere = agreement(part, hit.citation.year, reading.places, reading.text)
             for i, (start, end) in enumerate(reading.spans):
                 own = np.maximum(matches[:, i], _ABOVE * matches[:, above])
@@ -152,7 +147,6 @@ class EvidenceReader:
             around=tuple(around),
             weights=bag.weights,
             focus=np.isin(bag.units, self._encoder.units([focus(part.text)])[0]),
-            known=view.coverage(part.text),
         )
 
     def has_questions(self, passage_id: str) -> bool:

@@ -51,11 +51,10 @@ def plain(evidence: Evidence) -> str:
         for x in evidence.candidates
     ]
     arrays = [x.matches.tolist() for x in (*evidence.candidates, *evidence.around)]
-    around = [(x.words, x.asked, x.same) for x in evidence.around]
+    around = [(x.asked, x.same) for x in evidence.around]
     rest = [
         evidence.weights.tolist(),
         evidence.focus.tolist(),
-        evidence.known,
         evidence.wants.kind,
         evidence.wants.unit,
     ]
@@ -120,7 +119,6 @@ def check_evidence(evidence: Evidence, hits: list[Hit]) -> None:
     assert [(x.hit, x.start, x.end) for x in evidence.candidates] == units
     words = len(evidence.weights)
     assert evidence.focus.shape == (words,)
-    assert 0 <= evidence.known <= 1
     assert len(evidence.around) == len(hits)
     for x in evidence.candidates:
         assert all(0 <= value <= 1.00001 for value in (x.meaning, x.asked, x.fits, x.year, x.place, x.named))
@@ -130,7 +128,7 @@ def check_evidence(evidence: Evidence, hits: list[Hit]) -> None:
         assert x.asked <= evidence.around[x.hit].asked
     for x in evidence.around:
         assert x.matches.shape == (words,)
-        assert all(0 <= value <= 1.00001 for value in (x.words, x.asked, x.same, *x.matches))
+        assert all(0 <= value <= 1.00001 for value in (x.asked, x.same, *x.matches))
         assert x.same <= x.asked
 
 
@@ -173,12 +171,6 @@ def test_headings_above_a_sentence_count(retriever, reader):
     assert hits
     for x in reader.read(Part("长宁区"), hits).candidates:
         assert x.meaning >= 0.85
-
-
-def test_known_is_the_share_that_the_corpus_knows(reader):
-    assert reader.read(Part("宝山区"), []).known == 1
-    assert reader.read(Part("龘靐齉爩"), []).known == 0
-    assert 0 < reader.read(Part("宝山龘靐齉爩"), []).known < 1
 
 
 def test_focus_marks_words_about_the_one_that_asks(reader):
@@ -227,7 +219,7 @@ def test_without_expansions_nobody_has_asked(retriever, reader):
     assert {(x.asked, x.same) for x in without.around} == {(0.0, 0.0)}
     assert {(x.asked, x.answers) for x in without.candidates} == {(0.0, ())}
     assert [x.meaning for x in without.candidates] == pytest.approx([x.meaning for x in with_them.candidates])
-    assert all(a.words <= b.words for a, b in zip(without.around, with_them.around, strict=True))
+    assert all((a.matches <= b.matches).all() for a, b in zip(without.around, with_them.around, strict=True))
 
 
 def test_which_passages_have_questions(retriever, reader):
