@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from platformdirs import user_data_path
 
@@ -18,7 +20,11 @@ from service.confidence import learnt
 from service.errors import KewenError, echo
 
 CONFIG = "config.toml"
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+PLATFORMS = ("feishu", "dingtalk", "wecom")
+"""Tables of the configuration file that belong to the chat bots; `service/bots/credentials.py` reads them."""
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+"""Names by which a machine speaks to itself, as a Host header has them."""
+MCP_MODES = ("auto", "on", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +88,60 @@ def _text(value: Any) -> str:  # noqa: ANN401
     return str(value).strip()
 
 
+def _several(read: Callable[[str], str]) -> Callable[[Any], tuple[str, ...]]:
+    """A list, in TOML's own form or with commas between."""
+
+    def several(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+        items = value if isinstance(value, list | tuple) else str(value).split(",")
+        return tuple(dict.fromkeys(read(str(x).strip()) for x in items if str(x).strip()))
+
+    return several
+
+
+def _host_name(name: str) -> str:
+    """A name as a Host header has it, without port: `kewen.lan`, `10.0.0.5`, `[fd00::1]`."""
+    name = name.lower().removesuffix(".")
+    if not re.fullmatch(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]", name):
+        raise ValueError(f"{echo(name, 60)} 应为不带端口的主机名，如 kewen.lan")
+    return name
+
+
+def _origin(text: str) -> str:
+    """An origin as a browser sends it (RFC 6454): `https://portal.example.cn`."""
+    parts = _address(text)
+    if parts.path not in ("", "/"):
+        raise ValueError(f"{echo(text, 60)} 应只到主机与端口，如 https://portal.example.cn")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _base_url(value: Any) -> str:  # noqa: ANN401
+    text = str(value).strip()
+    if text:
+        _address(text)
+    return text.rstrip("/")
+
+
+def _address(text: str) -> SplitResult:
+    parts = urlsplit(text)
+    extra = parts.query or parts.fragment or parts.username or parts.password
+    if parts.scheme not in ("http", "https") or not parts.hostname or extra or not text.isascii():
+        raise ValueError(f"{echo(text, 60)} 应为 http 或 https 地址，如 https://kewen.example.cn")
+    return parts
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("home", lambda: user_data_path("kewen", appauthor=False), _folder, "数据目录：索引与配置都在其中"),
     Setting("reports", shipped_folder, _folder, "报告文件夹：含清单 reports.toml；默认为随附的五份报告"),
     Setting("encoder", lambda: BUNDLED, _text, "编码器：bundled，或 sentence-transformers 模型的名称或路径"),
     Setting("top_k", lambda: 5, _whole(1, 100), "返回几个段落"),
-    Setting("host", lambda: "127.0.0.1", _text, "服务监听的地址；本机以外须先设 api_key"),
+    Setting("host", lambda: "127.0.0.1", _text, "服务监听的地址；本机以外须先有密钥与 allowed_hosts"),
     Setting("port", lambda: 8765, _whole(0, 65535), "服务监听的端口"),
     Setting("api_key", lambda: "", str, "服务的密钥；设了之后，每个请求都须带 Authorization: Bearer 密钥"),
+    Setting("public_url", lambda: "", _base_url, "读者的浏览器打开本服务的网址，出处的链接由它生成"),
+    Setting("allowed_hosts", tuple, _several(_host_name), "本机名以外，服务还应答哪些主机名，逗号分隔"),
+    Setting("allowed_origins", tuple, _several(_origin), "允许哪些网页跨源调用，如 https://portal.example.cn"),
+    Setting("rate_limit", lambda: 600, _whole(0, 1_000_000), "每个密钥每分钟的请求数，0 为不限"),
+    Setting("mcp", lambda: "auto", _one_of(MCP_MODES), "/mcp 是否开放：auto 只在本机、on、off"),
     Setting(
         "answer_mode",
         lambda: "extractive",
@@ -117,6 +169,11 @@ class Settings:
     host: str
     port: int
     api_key: str
+    public_url: str
+    allowed_hosts: tuple[str, ...]
+    allowed_origins: tuple[str, ...]
+    rate_limit: int
+    mcp: str
     answer_mode: str
     min_confidence: float
     llm_url: str
@@ -133,7 +190,36 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Nothing beyond this machine can reach the service."""
-        return self.host in _LOOPBACK
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+    @property
+    def base_url(self) -> str:
+        """`public_url`, else the address at which a reader is likeliest to reach the service."""
+        if self.public_url:
+            return self.public_url
+        name = "127.0.0.1" if self.is_local or not self.allowed_hosts else self.allowed_hosts[0]
+        return f"http://{name}:{self.port}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Every name that a Host header may have, without port."""
+        public = urlsplit(self.public_url).netloc.rpartition("@")[2]
+        return frozenset([*LOOPBACK, *self.allowed_hosts, *([host_of(public)] if public else [])])
+
+    @property
+    def is_exposed(self) -> bool:
+        """Others can reach the service: it listens elsewhere, or a proxy stands before it."""
+        return not self.is_local or not self.hosts <= set(LOOPBACK)
+
+    @property
+    def serves_mcp(self) -> bool:
+        return self.mcp == "on" or (self.mcp == "auto" and not self.is_exposed)
+
+
+def host_of(header: str) -> str:
+    """The host of a Host header, or of an origin's authority, without its port (RFC 9110, 7.2)."""
+    host, _, port = header.rpartition(":")
+    return (host if port.isdigit() else header).lower().removesuffix(".")
 
 
 def load_settings(given: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -174,7 +260,7 @@ def _read_config(home: Path) -> Mapping[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise KewenError("invalid_setting", f"配置文件 {path} 读不了：{error}。") from error
-    unknown = sorted(set(config) - {setting.name for setting in SETTINGS if setting.name != "home"})
+    unknown = sorted(set(config) - {setting.name for setting in SETTINGS if setting.name != "home"} - set(PLATFORMS))
     if unknown:
         raise KewenError("invalid_setting", f"配置文件 {path} 中有不认识的设置：{'、'.join(map(echo, unknown))}。")
     return config
