@@ -20,6 +20,7 @@ from index.lexical import VIEWS
 from service.answer_render import answer_json
 from service.assistant import Assistant
 from service.errors import KewenError, echo
+from service.links import Links
 
 _TIMEOUT = 60
 
@@ -64,7 +65,8 @@ class LocalSystem:
 
     def ask(self, question: str) -> Answered:
         """In the mode of the setting `answer_mode`."""
-        return of_record(answer_json(self._assistant.ask(question, expansions=self._expansions, literal=self._literal)))
+        answer = self._assistant.ask(question, expansions=self._expansions, literal=self._literal)
+        return of_record(answer_json(answer, Links(self._assistant.settings).url))
 
 
 class Bm25System:

@@ -7,6 +7,7 @@ from typing import Any
 
 from corpus.citations import citation_label
 from service.answers import NO_ANSWER, Answer, NumberedCitation, Said, Sentence
+from service.links import Link
 from service.render import Mark, citation_json, clean, hit_json, hits_text, marked_text, readings_json, readings_text
 
 _NEAREST = 3
@@ -17,7 +18,7 @@ _ITEM = re.compile(r"^\s*[-•■»]\s*")
 # -- JSON (DESIGN: `ask --json`) ------------------------------------------------------------------
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
+def answer_json(answer: Answer, link: Link) -> dict[str, Any]:
     """`{"question", "resolved", "answer", "abstained", "reason", "confidence", …, "citations", "hits"}`."""
     return {
         "question": answer.question,
@@ -28,12 +29,12 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "confidence": answer.confidence,
         "mode": answer.mode,
         "sentences": [sentence_json(x) for x in answer.sentences],
-        "citations": [numbered_json(x) for x in answer.citations],
+        "citations": [numbered_json(x, link) for x in answer.citations],
         "notices": list(answer.notices),
         "readings": readings_json(answer.readings),
         "generation": answer.generation,
         "took_ms": answer.took_ms,
-        "hits": [hit_json(hit) for hit in answer.hits],
+        "hits": [hit_json(hit, link) for hit in answer.hits],
     }
 
 
@@ -47,19 +48,19 @@ def sentence_json(sentence: Sentence) -> dict[str, Any]:
     }
 
 
-def numbered_json(cited: NumberedCitation) -> dict[str, Any]:
+def numbered_json(cited: NumberedCitation, link: Link) -> dict[str, Any]:
     """A citation with its number, its quote and the passage that it is of."""
     return {
-        **citation_json(cited.citation),
+        **citation_json(cited.citation, link),
         "number": cited.number,
         "quote": cited.citation.quote,
         "passage_id": cited.passage_id,
     }
 
 
-def said_json(said: Said) -> dict[str, Any]:
+def said_json(said: Said, link: Link) -> dict[str, Any]:
     """A sentence as it is streamed, with those of its citations that are new."""
-    return {**sentence_json(said.sentence), "new_citations": [numbered_json(x) for x in said.citations]}
+    return {**sentence_json(said.sentence), "new_citations": [numbered_json(x, link) for x in said.citations]}
 
 
 # -- text for people ------------------------------------------------------------------------------

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from http import HTTPStatus
-from typing import Any
-
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
 
+from service import handlers
 from service.assistant import Assistant
-from service.errors import KewenError, echo
-from service.guard import Guard, error_response
+from service.guard import Doorkeeper, Guard
+from service.keys import KeyRing
+from service.links import Links
 from service.routes import native
 from service.settings import Settings
 
-_LOG = logging.getLogger("kewen")
 _DESCRIPTION = (
     "在上海科技创新报告中检索原文。每个命中的段落都带有可逐字回查的出处；位置一律按 Unicode 码位计。"
     '出错时响应为 `{"error": {"code", "message", "detail", "request_id"}}`。'
 )
-_HTTP_ERRORS: Mapping[int, tuple[str, str]] = {
-    HTTPStatus.BAD_REQUEST: ("bad_json", "请求体不是有效的 JSON。"),
-    HTTPStatus.NOT_FOUND: ("not_found", "没有这个地址。接口说明见 /docs。"),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "这个地址不接受这种请求方法。接口说明见 /docs。"),
-}
-_REASONS: Mapping[str, str] = {
-    "missing": "缺少",
-    "extra_forbidden": "不认识",
-    "string_type": "应为文字",
-    "int_type": "应为整数",
-    "int_parsing": "应为整数",
-    "list_type": "应为列表",
-    "greater_than_equal": "太小，至少为 {ge}",
-    "less_than_equal": "太大，至多为 {le}",
-    "too_long": "太长，至多 {max_length} 项",
-    "too_short": "太短，至少 {min_length} 项",
-    "model_attributes_type": "应为对象",
-    "model_type": "应为对象",
-    "dict_type": "应为对象",
-}
+_ROUTERS = (native,)
 
 
 def create_app(assistant: Assistant, settings: Settings) -> FastAPI:
@@ -51,54 +25,10 @@ def create_app(assistant: Assistant, settings: Settings) -> FastAPI:
     app = FastAPIOffline(
         redoc_url=None, title="科问 kewen", version=native.VERSION, description=_DESCRIPTION, openapi_tags=native.TAGS
     )
-    app.include_router(native.router(assistant))
-    app.add_exception_handler(KewenError, _on_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_defect)
-    app.add_middleware(Guard, settings=settings)
+    links = Links(settings)
+    for routes in _ROUTERS:
+        app.include_router(routes.router(assistant, links))
+    handlers.install(app)
+    app.add_middleware(Guard, settings=settings, keys=KeyRing(settings), links=links)
+    app.add_middleware(Doorkeeper, settings=settings)
     return app
-
-
-def _request_id(request: Request) -> str:
-    return str(request.scope.get("state", {}).get("request_id", ""))
-
-
-async def _on_error(request: Request, error: Exception) -> Response:
-    return error_response(error if isinstance(error, KewenError) else _defect(), _request_id(request))
-
-
-async def _on_invalid(request: Request, error: Exception) -> Response:
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
-    if any(x["type"] == "json_invalid" for x in problems):
-        return error_response(KewenError("bad_json", _HTTP_ERRORS[400][1]), _request_id(request))
-    reasons = [_reason(x) for x in problems[:4]]
-    return error_response(
-        KewenError("invalid_request", f"请求不合要求：{'；'.join(reasons)}。", {"fields": reasons}),
-        _request_id(request),
-    )
-
-
-async def _on_http(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    code, message = _HTTP_ERRORS.get(status, ("not_found", "没有这个地址。接口说明见 /docs。"))
-    headers = error.headers if isinstance(error, HTTPException) else None
-    return error_response(KewenError(code, message), _request_id(request), headers)
-
-
-async def _on_defect(request: Request, error: Exception) -> Response:
-    """A 500 is always a defect of ours: logged whole, shown without anything of it."""
-    _LOG.error("request %s failed", _request_id(request), exc_info=error)
-    return error_response(_defect(), _request_id(request))
-
-
-def _defect() -> KewenError:
-    return KewenError("internal_error", "服务内部出错，已记入日志。请把 request_id 告诉维护者。")
-
-
-def _reason(problem: Mapping[str, Any]) -> str:
-    """`top_k 太大，至多为 100`."""
-    where: Sequence[Any] = problem["loc"]
-    name = echo(".".join(str(x) for x in where[1:]), 40) or "请求体"
-    template = _REASONS.get(problem["type"], "取值不合要求")
-    return f"{name} {template.format(**problem.get('ctx', {}))}"

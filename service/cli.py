@@ -17,9 +17,11 @@ from service.answer_render import answer_json, answer_text
 from service.answers import Answer
 from service.assistant import Assistant, SearchResult
 from service.batch import answer_lines
+from service.cli_keys import keys
 from service.cli_library import docs, index
 from service.commands import ChineseGroup, assistant_of, common_options, notify, print_json, usage_message
 from service.errors import DEFECT, NOTHING, OK, STORAGE, USAGE, KewenError
+from service.links import Link, Links
 from service.settings import load_settings
 
 
@@ -76,6 +78,7 @@ def kewen() -> None:
 
 kewen.add_command(index)
 kewen.add_command(docs)
+kewen.add_command(keys)
 
 
 def _retrieval_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -125,7 +128,7 @@ _Result = TypeVar("_Result", Answer, SearchResult)
 def _answer(
     question: str | None,
     run: Callable[..., _Result],
-    as_record: Callable[[_Result], dict[str, Any]],
+    as_record: Callable[[_Result, Link], dict[str, Any]],
     as_text: Callable[[_Result], str],
     top_k: int | None,
     years: str | None,
@@ -141,19 +144,20 @@ def _answer(
         raise KewenError("invalid_request", "请给出一个问题，或用 --batch 给出一个文件（二者取一）。")
     filters = Filters(document_ids=frozenset(documents) or None, years=_years(years), series=frozenset(series) or None)
     assistant = assistant_of(given)
+    link = Links(assistant.settings).url
 
     def one(question: str) -> _Result:
         return run(assistant, question, top_k, filters, expansions=not no_expansion, literal=literal)
 
     if batch is not None:
         failed = False
-        for line in answer_lines(batch, lambda question: as_record(one(question))):
+        for line in answer_lines(batch, lambda question: as_record(one(question), link)):
             failed |= "error" in line
             print_json(line)
         return USAGE if failed else OK
     result = one(question or "")
     if as_json:
-        print_json(as_record(result))
+        print_json(as_record(result, link))
     else:
         click.echo(as_text(result))
     is_answered = not result.abstained if isinstance(result, Answer) else True
@@ -161,7 +165,9 @@ def _answer(
 
 
 @kewen.command(help="启动 HTTP 服务（默认只在本机 127.0.0.1:8765）。")
-@click.option("--host", metavar="地址", help="监听的地址；本机以外须先设 KEWEN_API_KEY。")
+@click.option(
+    "--host", metavar="地址", help="监听的地址；本机以外须先有密钥（kewen keys add）并设 KEWEN_ALLOWED_HOSTS。"
+)
 @click.option("--port", type=int, metavar="端口", help="监听的端口（默认 8765）。")
 @common_options
 def serve(**given: Any) -> int:

@@ -10,6 +10,7 @@ from corpus.library import Library
 from service import render
 from service.commands import ChineseGroup, assistant_of, common_options, print_json
 from service.errors import OK, PARTIAL, user_errors
+from service.links import Links
 from service.progress import progress_bar
 from service.settings import load_settings
 
@@ -104,9 +105,10 @@ def list_documents(as_json: bool, **given: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON：document、sections、passages。")
 @common_options
 def show(document_id: str, as_json: bool, **given: Any) -> int:
-    document, passages, snapshot = assistant_of(given).document(document_id)
+    assistant = assistant_of(given)
+    document, passages, snapshot = assistant.document(document_id)
     if as_json:
-        print_json(render.outline_json(document, passages, snapshot))
+        print_json(render.outline_json(document, passages, snapshot, Links(assistant.settings).url))
     else:
         click.echo(render.outline_text(document, passages))
     return OK

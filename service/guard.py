@@ -1,34 +1,48 @@
-"""What every request passes before it is read: host, key, content type, size. Pure ASGI."""
+"""What every request passes before it is read: host and origin, key, rate, content type, size. Pure ASGI."""
 
 from __future__ import annotations
 
-import hmac
+import asyncio
+import math
+import re
 import uuid
-from collections.abc import Mapping
+from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import KewenError
-from service.settings import Settings
+from service.keys import KeyRing
+from service.limits import RateLimit
+from service.links import Links
+from service.problems import error_response, is_dify
+from service.settings import Settings, host_of
 
-_OPEN = ("/healthz",)
+_OPEN = re.compile(r"/healthz|/widget\.js|/web/[a-z-]+\.(?:css|js|svg)")
+"""What anyone may read: that the service runs, and the files that its pages are made of."""
+_SOURCE = re.compile(r"/d/([^/]+)")
+_ASK = "/v1/ask"
 _WITH_BODY = ("POST", "PUT", "PATCH")
-_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_BODY_SECONDS = 30.0
+_NO_KEY = "请在请求头中带上 Authorization: Bearer 密钥。"
 
 
-def error_response(error: KewenError, request_id: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The one error shape of the API."""
-    body = {"code": error.code, "message": error.message, "detail": dict(error.detail), "request_id": request_id}
-    return JSONResponse({"error": body}, error.status, {**(headers or {}), "X-Request-ID": request_id})
+class Doorkeeper:
+    """Who may speak to the service at all: gives each request its id, and looks at its Host and Origin.
 
-
-class Guard:
-    """Refuses what must not reach a route, and gives every request its id."""
+    Another name in `Host` is how a page of a stranger reaches a local service (DNS rebinding); another `Origin` is
+    such a page. A service that looks at neither answers both.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app = app
+        self.app = CORSMiddleware(
+            app,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-ID", "Retry-After", "Mcp-Session-Id"],
+        )
         self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,58 +54,119 @@ class Guard:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
         try:
-            self._check(scope)
+            self._check(Headers(scope=scope))
+        except KewenError as error:
+            await error_response(error, scope["path"], request_id)(scope, receive, send_with_id)
+            return
+        await self.app(scope, receive, send_with_id)
+
+    def _check(self, headers: Headers) -> None:
+        """Raise KewenError `host_forbidden` or `origin_forbidden`."""
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or host_of(hosts[0]) not in self.settings.hosts:
+            raise KewenError(
+                "host_forbidden", "本服务只应答发往本机，或发往 allowed_hosts 所列主机名的请求（见请求头 Host）。"
+            )
+        origin = headers.get("origin")
+        if origin is None or origin.lower() in self.settings.allowed_origins:
+            return
+        if urlsplit(origin).netloc.lower() != hosts[0].lower():
+            raise KewenError(
+                "origin_forbidden", "不接受这个网页的请求。请管理员把它的来源（Origin）列入 allowed_origins。"
+            )
+
+
+class Guard:
+    """What a request must bring: a key where keys are needed, no more often than it may, JSON of a bounded size."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, keys: KeyRing, links: Links) -> None:
+        self.app = app
+        self.settings = settings
+        self.keys = keys
+        self.links = links
+        self.limit = RateLimit(settings.rate_limit)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            self._check_key(scope)
             body = await self._read(scope, receive)
         except KewenError as error:
-            headers = {"WWW-Authenticate": "Bearer"} if error.code == "auth_required" else {}
-            await error_response(error, request_id, headers)(scope, receive, send_with_id)
+            await error_response(error, scope["path"], scope["state"]["request_id"])(scope, receive, send)
             return
-        await self.app(scope, _replay(body, receive), send_with_id)
+        await self.app(scope, _replay(body, receive), send)
 
-    def _check(self, scope: Scope) -> None:
-        """Raise KewenError `host_forbidden`, `auth_required` or `unsupported_type`."""
-        headers = Headers(scope=scope)
-        key = self.settings.api_key
-        if key:
-            scheme, _, given = headers.get("authorization", "").partition(" ")
-            sound = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), key.encode())
-            if not sound and scope["path"] not in _OPEN:
-                raise KewenError("auth_required", "请在请求头中带上 Authorization: Bearer 密钥。")
-        elif _host(headers.get("host", "")) not in _LOCAL_NAMES:
-            raise KewenError("host_forbidden", "本服务只应答发往本机（127.0.0.1 或 localhost）的请求。")
-        if scope["method"] in _WITH_BODY:
-            media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
-                raise KewenError("unsupported_type", "请求体应为 JSON，请把 Content-Type 设为 application/json。")
+    def _check_key(self, scope: Scope) -> None:
+        """Raise KewenError `auth_required` or `too_many_requests`."""
+        path = scope["path"]
+        if _OPEN.fullmatch(path) or self._is_signed(scope) or not self.keys.is_required:
+            return
+        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not given.strip():
+            raise KewenError("auth_required", _NO_KEY, {"reason": "format"})
+        # A header is bytes; what was sent as UTF-8 is read as such.
+        key = self.keys.find(given.strip().encode("latin-1").decode("utf-8", "replace"))
+        if key is None:
+            raise KewenError("auth_required", f"密钥不对，或已被撤销。{_NO_KEY}", {"reason": "key"})
+        if key.scope == "widget" and not (path == _ASK and Headers(scope=scope).get("origin")):
+            raise KewenError("auth_required", "这个密钥只供网页中的问答框使用。", {"reason": "key"})
+        seconds = self.limit.wait(key.name)
+        if seconds:
+            raise KewenError(
+                "too_many_requests",
+                f"请求过于频繁：每个密钥每分钟至多 {self.settings.rate_limit} 次。请 {math.ceil(seconds)} 秒后再试。",
+                {"retry_after": math.ceil(seconds)},
+            )
+
+    def _is_signed(self, scope: Scope) -> bool:
+        """A link to a quoted place, which bears a signature in place of a key."""
+        found = _SOURCE.fullmatch(scope["path"])
+        if found is None or scope["method"] not in ("GET", "HEAD"):
+            return False
+        query = QueryParams(scope["query_string"])
+        return "sign" in query and self.links.opens(
+            found.group(1), *(query.get(name, "") for name in ("at", "h", "until", "sign"))
+        )
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        """The body, read no further than the limit; KewenError `body_too_large`."""
+        """The body, read no further than the limit; KewenError `unsupported_type`, `body_too_large`, `request_timeout`."""
         if scope["method"] not in _WITH_BODY:
             return b""
+        headers = Headers(scope=scope)
         limit = self.settings.max_body
         error = KewenError("body_too_large", f"请求体超过 {limit} 字节。")
-        declared = Headers(scope=scope).get("content-length", "0")
+        declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > limit:
             raise error
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > limit:
-                raise error
-        return body
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        # Dify tries an endpoint without a body, hence without a type.
+        if media_type != "application/json" and not (is_dify(scope["path"]) and not media_type):
+            raise KewenError("unsupported_type", "请求体应为 JSON，请把 Content-Type 设为 application/json。")
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                return await _body(receive, limit, error)
+        except TimeoutError as late:
+            raise KewenError("request_timeout", f"等了 {_BODY_SECONDS:g} 秒，请求体还没有发完。") from late
 
 
-def _host(header: str) -> str:
-    """The host without its port."""
-    host = header.rpartition(":")[0] if header.rpartition(":")[2].isdigit() else header
-    return host.lower().removesuffix(".")
+async def _body(receive: Receive, limit: int, error: KewenError) -> bytes:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            raise error
+    return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

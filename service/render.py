@@ -15,6 +15,7 @@ from index.query import Reading
 from index.snapshot import Snapshot
 from index.types import DocumentInfo, Hit
 from service.assistant import SearchResult
+from service.links import Link
 
 Mark = Callable[[str], str]
 """Makes a piece of text stand out."""
@@ -33,14 +34,14 @@ def colour(text: str) -> str:
 # -- JSON (DESIGN: `search --json`) ---------------------------------------------------------------
 
 
-def result_json(result: SearchResult) -> dict[str, Any]:
+def result_json(result: SearchResult, link: Link) -> dict[str, Any]:
     """`{"query", "generation", "took_ms", "readings", "hits"}`."""
     return {
         "query": result.query,
         "generation": result.generation,
         "took_ms": result.took_ms,
         "readings": readings_json(result.readings),
-        "hits": [hit_json(hit) for hit in result.hits],
+        "hits": [hit_json(hit, link) for hit in result.hits],
     }
 
 
@@ -49,7 +50,7 @@ def readings_json(readings: Sequence[Reading]) -> list[dict[str, str]]:
     return [{"kind": x.kind, "surface": x.surface, "value": x.value, "message": x.message} for x in readings]
 
 
-def hit_json(hit: Hit) -> dict[str, Any]:
+def hit_json(hit: Hit, link: Link) -> dict[str, Any]:
     """One hit; spans and highlights are in code points of the document's text."""
     return {
         "rank": hit.rank,
@@ -58,7 +59,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "passage_id": hit.passage.id,
         "kind": hit.passage.kind,
         "text": hit.passage.text,
-        "citation": citation_json(hit.citation),
+        "citation": citation_json(hit.citation, link),
         "highlights": [list(span) for span in hit.highlights],
         "expansion": expansion_json(hit.expansion),
     }
@@ -71,8 +72,8 @@ def expansion_json(expansion: Expansion | None) -> dict[str, Any] | None:
     return {"text": expansion.text, "kind": expansion.kind, "origin": expansion.origin}
 
 
-def citation_json(citation: Citation) -> dict[str, Any]:
-    """A citation with its label."""
+def citation_json(citation: Citation, link: Link) -> dict[str, Any]:
+    """A citation with its label, and the URL that opens it in its source."""
     return {
         "document_id": citation.document_id,
         "title": citation.title,
@@ -84,17 +85,18 @@ def citation_json(citation: Citation) -> dict[str, Any]:
         "lines": list(citation.lines),
         "spans": [list(span) for span in citation.spans],
         "label": citation_label(citation),
+        "url": link(citation),
     }
 
 
-def passage_json(passage: Passage, citation: Citation) -> dict[str, Any]:
+def passage_json(passage: Passage, citation: Citation, link: Link) -> dict[str, Any]:
     """A passage as a hit has it, without rank and score."""
     return {
         "passage_id": passage.id,
         "kind": passage.kind,
         "text": passage.text,
         "columns": list(passage.columns),
-        "citation": citation_json(citation),
+        "citation": citation_json(citation, link),
     }
 
 
@@ -115,7 +117,7 @@ def document_json(document: DocumentInfo, passages: int) -> dict[str, Any]:
     }
 
 
-def outline_json(document: DocumentInfo, passages: Sequence[Passage], snapshot: Snapshot) -> dict[str, Any]:
+def outline_json(document: DocumentInfo, passages: Sequence[Passage], snapshot: Snapshot, link: Link) -> dict[str, Any]:
     """`{"document", "sections", "passages"}`."""
     return {
         "document": document_json(document, len(passages)),
@@ -123,7 +125,7 @@ def outline_json(document: DocumentInfo, passages: Sequence[Passage], snapshot: 
             {"path": list(x.path), "level": len(x.path), "restored": x.restored, "span": list(x.span)}
             for x in document.sections
         ],
-        "passages": [passage_json(passage, snapshot.citation(passage)) for passage in passages],
+        "passages": [passage_json(passage, snapshot.citation(passage), link) for passage in passages],
     }
 
 

@@ -63,6 +63,7 @@ class CitationOut(BaseModel):
     lines: Offsets = Field(description="首尾行号，自 1 起")
     spans: list[Offsets] = Field(description="在原文中的位置 [起, 止)，按 Unicode 码位计")
     label: str = Field(description="可直接引用的一行出处")
+    url: str = Field(description="打开原文并定位到所引文字的链接；有密钥时带签名，30 天内有效")
 
 
 class PassageOut(BaseModel):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from dataclasses import replace
 
 from service.app import create_app
 from service.assistant import Assistant
 from service.errors import OK, KewenError
 from service.keeper import Notify
+from service.keys import KeyRing, check_exposure
 from service.settings import Settings
 
 
@@ -17,21 +19,18 @@ def run(settings: Settings, notify: Notify) -> int:
     """Serve until stopped; the index is opened (and built, if need be) before the first request.
 
     Raises:
-        KewenError: `unsafe_configuration`, where others could reach the service without a key;
+        KewenError: `unsafe_configuration`, where others could reach the service without a key of theirs;
             `invalid_setting`, where the address can't be had; or what opening the index raises.
     """
-    if not settings.is_local and not settings.api_key:
-        raise KewenError(
-            "unsafe_configuration",
-            f"监听 {settings.host} 会让本机以外的人访问。请先设密钥 KEWEN_API_KEY，或只监听 127.0.0.1。",
-        )
+    check_exposure(settings, KeyRing(settings).keys())
     import uvicorn
 
     with _listen(settings.host, settings.port) as listener:
+        settings = replace(settings, port=listener.getsockname()[1])
         assistant = Assistant(settings, notify)
         assistant.retriever()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        notify(f"科问已就绪：http://{host}:{listener.getsockname()[1]}（接口说明 /docs，按 Ctrl+C 停止）")
+        notify(f"科问已就绪：http://{host}:{settings.port}（接口说明 /docs，按 Ctrl+C 停止）")
         config = uvicorn.Config(create_app(assistant, settings), log_level="warning", server_header=False)
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn raises the signal that stopped it once more when all requests are answered.

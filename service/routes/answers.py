@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
 
 from index.types import Filters
 from service.answer_render import answer_json
 from service.asking import final
 from service.assistant import Assistant
 from service.errors import KewenError
+from service.links import Links
 from service.routes.events import stream
+from service.routes.sse import event_stream
 from service.schemas import AskIn, AskOut, FiltersIn
 
 
-def add(routes: APIRouter, assistant: Assistant, responses: dict[int | str, dict[str, Any]]) -> None:
+def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[int | str, dict[str, Any]]) -> None:
     """The route over an assistant."""
 
     @routes.post("/v1/ask", tags=["提问"], summary="提问", response_model=AskOut, responses=responses)
@@ -31,10 +32,8 @@ def add(routes: APIRouter, assistant: Assistant, responses: dict[int | str, dict
             body.question, body.top_k, body.mode, filters, body.history, body.expansion, body.literal
         )
         if body.stream:
-            return StreamingResponse(
-                stream(events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-            )
-        return answer_json(final(events))
+            return event_stream(stream(events, links.url))
+        return answer_json(final(events), links.url)
 
 
 def filters_of(given: FiltersIn | None) -> Filters:

@@ -1,10 +1,10 @@
-"""Server-sent events (WHATWG HTML, 9.2): an answer as it comes."""
+"""An answer as it comes, as kewen's own server-sent events."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain
 from typing import Any
 
@@ -12,24 +12,25 @@ from service.answer_render import answer_json, said_json
 from service.answers import Answer, Said
 from service.asking import Event
 from service.errors import KewenError
+from service.links import Link
 
 _LOG = logging.getLogger("kewen")
 
 
-def stream(events: Iterator[Event]) -> Iterator[str]:
+def stream(events: Iterator[Event], link: Link) -> Generator[str, None, None]:
     """The events as text; what goes wrong before the first is raised, what goes wrong later is an `error` event.
 
     Raises:
         KewenError: whatever answering raises before it has given anything.
     """
     first = next(events)
-    return _lines(chain([first], events))
+    return _lines(chain([first], events), link)
 
 
-def _lines(events: Iterator[Event]) -> Iterator[str]:
+def _lines(events: Iterator[Event], link: Link) -> Generator[str, None, None]:
     try:
         for event in events:
-            yield _event(event)
+            yield _event(event, link)
     except KewenError as error:
         yield _line("error", {"code": error.code, "message": error.message})
     except Exception:  # the status line is out already: all that is left is to say so
@@ -37,11 +38,11 @@ def _lines(events: Iterator[Event]) -> Iterator[str]:
         yield _line("error", {"code": "internal_error", "message": "服务内部出错，已记入日志。"})
 
 
-def _event(event: Event) -> str:
+def _event(event: Event, link: Link) -> str:
     if isinstance(event, Said):
-        return _line("sentence", said_json(event))
+        return _line("sentence", said_json(event, link))
     if isinstance(event, Answer):
-        return _line("answer", answer_json(event))
+        return _line("answer", answer_json(event, link))
     return _line("notice", {"message": event})
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from service import render
 from service.assistant import Assistant
+from service.links import Links
 from service.routes import answers
 from service.routes.answers import filters_of
 from service.schemas import (
@@ -34,18 +35,21 @@ _Responses = dict[int | str, dict[str, Any]]
 _SEARCHED: _Responses = {
     400: {"model": ErrorOut, "description": "请求体不是有效的 JSON"},
     401: {"model": ErrorOut, "description": "缺少密钥或密钥不对"},
+    403: {"model": ErrorOut, "description": "网页的来源（Origin）不在 allowed_origins 之列"},
+    408: {"model": ErrorOut, "description": "请求体迟迟没有发完"},
     409: {"model": ErrorOut, "description": "索引由另一编码器建立"},
     413: {"model": ErrorOut, "description": "请求体过大"},
     415: {"model": ErrorOut, "description": "Content-Type 不是 application/json"},
-    421: {"model": ErrorOut, "description": "Host 不是本机"},
+    421: {"model": ErrorOut, "description": "Host 不在允许之列"},
     422: {"model": ErrorOut, "description": "请求不合要求"},
+    429: {"model": ErrorOut, "description": "请求过于频繁；Retry-After 为须等的秒数"},
     503: {"model": ErrorOut, "description": "索引不可用"},
 }
 _ASKED: _Responses = {
     200: {"description": "答案；stream 为 true 时为 text/event-stream", "content": {"text/event-stream": {}}},
     **_SEARCHED,
 }
-_LISTED: _Responses = {code: _SEARCHED[code] for code in (401, 409, 421, 503)}
+_LISTED: _Responses = {code: _SEARCHED[code] for code in (401, 403, 409, 421, 429, 503)}
 _FOUND: _Responses = {
     404: {"model": ErrorOut, "description": "没有这份报告或段落"},
     422: _SEARCHED[422],
@@ -53,8 +57,8 @@ _FOUND: _Responses = {
 }
 
 
-def router(assistant: Assistant) -> APIRouter:
-    """The routes over an assistant."""
+def router(assistant: Assistant, links: Links) -> APIRouter:
+    """The routes over an assistant; `links` open what they cite."""
     routes = APIRouter()
 
     @routes.post("/v1/search", tags=["检索"], summary="检索段落", response_model=SearchOut, responses=_SEARCHED)
@@ -62,9 +66,9 @@ def router(assistant: Assistant) -> APIRouter:
         """返回最相关的段落，按相关程度排列；每段带出处、各路分数，以及最能回答问题的句子的位置。"""
         filters = filters_of(body.filters)
         result = assistant.search(body.query, body.top_k, body.mode, filters, body.expansion, body.literal)
-        return render.result_json(result)
+        return render.result_json(result, links.url)
 
-    answers.add(routes, assistant, _ASKED)
+    answers.add(routes, assistant, links, _ASKED)
 
     @routes.get("/v1/documents", tags=["报告"], summary="列出报告", response_model=DocumentsOut, responses=_LISTED)
     def documents() -> dict[str, Any]:
@@ -76,7 +80,7 @@ def router(assistant: Assistant) -> APIRouter:
     )
     def document(document_id: str) -> dict[str, Any]:
         """一份报告的说明、章节与全部段落。"""
-        return render.outline_json(*assistant.document(document_id))
+        return render.outline_json(*assistant.document(document_id), links.url)
 
     @routes.get(
         "/v1/documents/{document_id}/text", tags=["报告"], summary="原文", response_model=TextOut, responses=_FOUND
@@ -96,7 +100,7 @@ def router(assistant: Assistant) -> APIRouter:
     def passage(passage_id: str) -> dict[str, Any]:
         """按编号取一个段落及其出处。"""
         found, snapshot = assistant.passage(passage_id)
-        return render.passage_json(found, snapshot.citation(found))
+        return render.passage_json(found, snapshot.citation(found), links.url)
 
     @routes.get("/healthz", tags=["运行"], summary="是否在运行", response_model=HealthOut)
     def health() -> dict[str, Any]:

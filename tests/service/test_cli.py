@@ -373,7 +373,7 @@ def test_a_bad_setting_is_named_with_its_source(kewen, monkeypatch, variable, va
 def test_serving_others_without_a_key_is_refused(kewen):
     code, _, err = kewen("serve", "--host", "0.0.0.0")  # noqa: S104 - that it is refused is the test
     assert code == 8
-    assert "KEWEN_API_KEY" in err
+    assert "kewen keys add" in err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
