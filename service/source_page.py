@@ -1,0 +1,209 @@
+"""A document as a page to read, with the quoted words marked: HTML without any script. No I/O."""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from corpus.citations import label
+from corpus.lines import line_range, line_starts
+from corpus.types import Passage, Span, check_spans, join_spans
+from index.types import DocumentInfo
+from service.errors import KewenError, echo
+from service.links import quote_hash
+from service.render import clean
+
+STYLE = "source.css"
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+    "Cache-Control": "no-store",
+}
+"""A document is a stranger's text: nothing in it may run, load or be framed, and its address (a key, when signed)
+goes no further."""
+
+_MOST_SPANS = 50
+_CONTEXT = 300
+"""So many characters before and after a passage stand in an excerpt."""
+_SPAN = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+_ODD = re.compile("[\0\r\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CHANGED = "这份报告在引用之后有过改动，标出的位置可能不是当时所引的原文。"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document is quoted. `spans` are in code points; `windows` are the passages there with what surrounds them.
+
+    `is_changed`: what stands at the spans is no longer what was quoted.
+    """
+
+    spans: tuple[Span, ...]
+    label: str
+    windows: tuple[Span, ...]
+    is_changed: bool
+
+
+def find_place(document: DocumentInfo, passages: Sequence[Passage], text: str, at: str, digest: str) -> Place:
+    """The place that a link names: `at` as `1203-1498,1511-1544`; `digest` as the link has it, "" for none.
+
+    Raises:
+        KewenError: `invalid_request`, where `at` isn't spans of this text, in order and apart.
+    """
+    spans = _read_spans(at, len(text))
+    held = [x for x in passages if any(s < end and start < e for start, end in spans for s, e in x.spans)]
+    path, restored = _section(document, held, spans[0][0])
+    lines = line_range(line_starts(text), spans[0][0], spans[-1][1])
+    return Place(
+        spans,
+        label(document.title, document.year, path, restored, lines),
+        _windows([*spans, *(span for passage in held for span in passage.spans)], len(text)),
+        bool(digest) and digest != quote_hash(join_spans(text, spans)),
+    )
+
+
+def page(document: DocumentInfo, text: str, place: Place | None = None, is_excerpt: bool = False) -> str:
+    """The page of a document; of an excerpt, nothing but the windows of its place.
+
+    The text within `<main>` is the source's, character by character, but that NUL, which HTML has no way to write,
+    is U+FFFD. Line numbers are attributes, so that what is copied is the source alone.
+    """
+    title = f"《{clean(document.title)}》"
+    known = [f"{document.year}年", document.issuer or "", document.series, document.kind]
+    windows = place.windows if is_excerpt and place else ((0, len(text)),)
+    cited = clean(place.label) if place else f"{title}（{document.year}）"
+    body = [
+        f'<header><h1 class="document">{_escaped(title)}</h1>',
+        f'<p class="known">{_escaped(" · ".join(clean(x) for x in known if x))}</p></header>',
+        *_notes(place, is_excerpt),
+        f'<div class="cite"><span>出处</span><p title="点一下即全选">{_escaped(cited)}</p></div>',
+        "<main>",
+        *_windows_html(text, windows, place.spans if place and not place.is_changed else ()),
+        "</main>",
+    ]
+    return _html(f"{title} · 科问", "".join(body))
+
+
+def error_page(error: KewenError) -> str:
+    """The same words as the JSON error has, for people."""
+    return _html("打不开原文 · 科问", f"<header><h1>打不开原文</h1></header><p>{_escaped(error.message)}</p>")
+
+
+def _read_spans(at: str, length: int) -> tuple[Span, ...]:
+    pieces = at.split(",", _MOST_SPANS)
+    found = [_SPAN.fullmatch(piece) for piece in pieces]
+    if len(pieces) > _MOST_SPANS:
+        raise KewenError("invalid_request", f"位置 at 至多 {_MOST_SPANS} 处。", {"param": "at"})
+    spans = tuple((int(x[1]), int(x[2])) for x in found if x)
+    try:
+        check_spans(spans)
+    except ValueError:
+        spans = ()
+    if len(spans) < len(pieces):
+        message = f"位置 at={echo(at, 60)} 读不懂。应为依次排列、互不重叠的起止位置，如 at=1203-1498,1511-1544。"
+        raise KewenError("invalid_request", message, {"param": "at"})
+    if spans[-1][1] > length:
+        message = f"位置 at={echo(at, 60)} 超出了这份报告（共 {length} 字）。报告在引用之后可能有过改动。"
+        raise KewenError("invalid_request", message, {"param": "at"})
+    return spans
+
+
+def _section(document: DocumentInfo, held: Sequence[Passage], start: int) -> tuple[Sequence[str], Sequence[str]]:
+    """The section path and its editorial names: the passage's, else those of the innermost section."""
+    if held:
+        first = held[0]
+        return first.section, [x for x, restored in zip(first.section, first.restored, strict=True) if restored]
+    around = [x for x in document.sections if x.span[0] <= start < x.span[1]]
+    path = max((x.path for x in around), key=len, default=())
+    return path, [x.path[-1] for x in around if x.restored and x.path == path[: len(x.path)]]
+
+
+def _windows(spans: Sequence[Span], length: int) -> tuple[Span, ...]:
+    """The spans with their surroundings; those that touch become one."""
+    windows: list[Span] = []
+    for start, end in sorted(spans):
+        start, end = max(start - _CONTEXT, 0), min(end + _CONTEXT, length)
+        if windows and start <= windows[-1][1]:
+            windows[-1] = windows[-1][0], max(windows[-1][1], end)
+        else:
+            windows.append((start, end))
+    return tuple(windows)
+
+
+def _notes(place: Place | None, is_excerpt: bool) -> Iterator[str]:
+    """What the reader should know before the text. Where nothing can be marked, the warning is what the link opens."""
+    if place and place.is_changed:
+        yield f'<p class="changed" id="quote" role="alert">{_CHANGED}</p>'
+    if is_excerpt:
+        yield '<p class="note">这里只显示所引的段落和它的前后文。</p>'
+    elif place and not place.is_changed:
+        yield '<p class="note"><a href="#quote">转到所引的原文</a></p>'
+
+
+def _windows_html(text: str, windows: Sequence[Span], marks: Sequence[Span]) -> Iterator[str]:
+    starts = line_starts(text)
+    ends = [end for _, end in marks]
+    first = marks[0][0] if marks else -1
+    for start, end in windows:
+        if start:
+            yield _CUT
+        yield "<section>"
+        number = bisect_right(starts, start)
+        while start < end:
+            stop = min(starts[number] if number < len(starts) else len(text), end)
+            # A mark is cut at the end of each line: a block can't stand in it.
+            nearby = marks[bisect_right(ends, start) : bisect_left(marks, (stop, 0))]
+            yield _line(text, (start, stop), number, nearby, first)
+            start, number = stop, number + 1
+        yield "</section>"
+    if windows and windows[-1][1] < len(text):
+        yield _CUT
+
+
+_CUT = '<hr title="此处有省略">'
+
+
+def _line(text: str, span: Span, number: int, marks: Sequence[Span], first: int) -> str:
+    """One line of the source with its number; blank lines bear none."""
+    start, end = span
+    pieces = []
+    for left, right in marks:
+        left, right = max(left, start), min(right, end)
+        pieces.append(_escaped(text[start:left]))
+        tag = '<mark id="quote">' if left == first else "<mark>"
+        pieces.append(f"{tag}{_escaped(text[left:right])}</mark>")
+        start = right
+    pieces.append(_escaped(text[start:end]))
+    name = f'data-n="{number}"' if text[span[0] : end].strip() else 'class="blank"'
+    return f"<div {name}>{''.join(pieces)}</div>"
+
+
+def _escaped(text: str) -> str:
+    """Text as HTML that reads back as the same text."""
+    return _ODD.sub(_shown, html.escape(text))
+
+
+def _shown(match: re.Match[str]) -> str:
+    character = match.group()
+    if character == "\0":
+        return "\ufffd"
+    if character == "\r":  # else the parser would read a line feed (WHATWG HTML, 13.2.3.5)
+        return "&#13;"
+    # Within an element of its own a direction mark turns nothing round but itself (UAX #9, isolates).
+    return f'<bdi data-mark="U+{ord(character):04X}">{character}</bdi>'
+
+
+def _html(title: str, body: str) -> str:
+    # The style's address is relative: a proxy may serve all of this under a path of its own.
+    return (
+        '<!DOCTYPE html><html lang="zh-Hans"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="color-scheme" content="light dark"><title>{html.escape(title)}</title>'
+        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="../web/{STYLE}"></head>'
+        f"<body>{body}</body></html>"
+    )
