@@ -19,6 +19,7 @@ from service.assistant import Assistant, SearchResult
 from service.batch import answer_lines
 from service.cli_keys import keys
 from service.cli_library import docs, index
+from service.cli_mcp import mcp
 from service.commands import ChineseGroup, assistant_of, common_options, notify, print_json, usage_message
 from service.errors import DEFECT, NOTHING, OK, STORAGE, USAGE, KewenError
 from service.links import Link, Links
@@ -79,6 +80,7 @@ def kewen() -> None:
 kewen.add_command(index)
 kewen.add_command(docs)
 kewen.add_command(keys)
+kewen.add_command(mcp)
 
 
 def _retrieval_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -45,7 +45,7 @@ def add(name: str, widget: bool, as_json: bool, **given: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 @common_options
 def list_keys(as_json: bool, **given: Any) -> int:
-    kept = KeyRing(load_settings(given)).keys()
+    kept = KeyRing(load_settings(given)).listed()
     if as_json:
         print_json({"keys": [{"name": x.name, "scope": x.scope, "created": x.created} for x in kept]})
     else:
@@ -62,6 +62,6 @@ def revoke(name: str, **given: Any) -> int:
     ring = KeyRing(settings)
     ring.revoke(name)
     click.echo(f"已撤销密钥 {name}。")
-    if not ring.keys() and not settings.is_exposed:
+    if not ring.listed() and not settings.is_exposed:
         notify("提醒：现在没有密钥了，发往本机的请求不再需要密钥。")
     return OK

@@ -50,7 +50,7 @@ class KeyRing:
         self._kept: Sequence[Key] = ()
         self._version: tuple[int, int, int] | None = None
 
-    def keys(self) -> list[Key]:
+    def listed(self) -> list[Key]:
         """All keys, the settings' own first.
 
         Raises:
@@ -71,12 +71,12 @@ class KeyRing:
     @property
     def is_required(self) -> bool:
         """Requests must bear a key: there is one, or others can reach the service."""
-        return self._exposed or bool(self.keys())
+        return self._exposed or bool(self.listed())
 
     def find(self, given: str) -> Key | None:
         """The key that was given, compared in constant time."""
         digest = _digest(given)
-        found = [key for key in self.keys() if hmac.compare_digest(key.sha256, digest)]
+        found = [key for key in self.listed() if hmac.compare_digest(key.sha256, digest)]
         return found[0] if found else None
 
     def add(self, name: str, scope: Scope) -> str:
@@ -87,7 +87,7 @@ class KeyRing:
         """
         if not name.strip() or not name.isprintable() or len(name) > 60:
             raise KewenError("invalid_request", "密钥的名称应为 1 到 60 个可见字符。")
-        if any(key.name == name for key in self.keys()):
+        if any(key.name == name for key in self.listed()):
             raise KewenError("invalid_request", f"已有名为 {echo(name)} 的密钥，请换个名称，或先 kewen keys revoke。")
         made = f"kw-{secrets.token_urlsafe(32)}"
         self._write([*self._kept, _key(name, scope, made)])
@@ -101,7 +101,7 @@ class KeyRing:
         """
         if name == CONFIGURED and self._configured:
             raise KewenError("invalid_request", "这个密钥来自设置 api_key，请从环境变量或 config.toml 中删去。")
-        if not any(key.name == name for key in self.keys()):
+        if not any(key.name == name for key in self.listed()):
             raise KewenError("not_found", f"没有名为 {echo(name)} 的密钥。现有的见 kewen keys list。")
         self._write([key for key in self._kept if key.name != name])
 

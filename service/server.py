@@ -22,7 +22,7 @@ def run(settings: Settings, notify: Notify) -> int:
         KewenError: `unsafe_configuration`, where others could reach the service without a key of theirs;
             `invalid_setting`, where the address can't be had; or what opening the index raises.
     """
-    check_exposure(settings, KeyRing(settings).keys())
+    check_exposure(settings, KeyRing(settings).listed())
     import uvicorn
 
     with _listen(settings.host, settings.port) as listener:

@@ -19,7 +19,7 @@ from service.settings import Settings
 @contextmanager
 def serving(settings: Settings, assistant: Assistant | None = None) -> Iterator[str]:
     """The base URL of a service with these settings, on a free port."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         here = replace(settings, port=listener.getsockname()[1])

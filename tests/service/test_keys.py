@@ -36,7 +36,7 @@ def test_several_keys_at_once_and_one_revoked_while_another_ring_is_open(home):
     ring = KeyRing(home)
     first, second = ring.add("甲", "full"), ring.add("乙", "widget")
     other = KeyRing(home)
-    assert [x.name for x in other.keys()] == ["甲", "乙"]
+    assert [x.name for x in other.listed()] == ["甲", "乙"]
     ring.revoke("甲")
     assert other.find(first) is None
     assert other.find(second).scope == "widget"
@@ -140,14 +140,14 @@ def test_unsafe_configurations_are_refused(given, says, kewen):
 )
 def test_safe_configurations_are_not(given, tmp_path):
     settings = load_settings({"home": tmp_path, **given}, {})
-    check_exposure(settings, KeyRing(settings).keys())
+    check_exposure(settings, KeyRing(settings).listed())
 
 
 def test_a_key_of_a_widget_alone_is_no_key_for_a_service(home):
     KeyRing(home).add("网页", "widget")
     exposed = replace(home, host="0.0.0.0", allowed_hosts=("kewen.lan",))  # noqa: S104
     with pytest.raises(KewenError, match="须先有密钥"):
-        check_exposure(exposed, KeyRing(exposed).keys())
+        check_exposure(exposed, KeyRing(exposed).listed())
 
 
 # -- how often ------------------------------------------------------------------------------------
