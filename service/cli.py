@@ -17,6 +17,7 @@ from service.answer_render import answer_json, answer_text
 from service.answers import Answer
 from service.assistant import Assistant, SearchResult
 from service.batch import answer_lines
+from service.cli_bot import bot
 from service.cli_keys import keys
 from service.cli_library import docs, index
 from service.cli_mcp import mcp
@@ -81,6 +82,7 @@ kewen.add_command(index)
 kewen.add_command(docs)
 kewen.add_command(keys)
 kewen.add_command(mcp)
+kewen.add_command(bot)
 
 
 def _retrieval_options(command: Callable[..., Any]) -> Callable[..., Any]:

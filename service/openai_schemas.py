@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas import FiltersIn
+
+
+TAGS: list[str | Enum] = ["OpenAI 兼容接口"]
+
+
+class FaultOut(BaseModel):
+    """OpenAI 的错误内容。"""
+
+    message: str = Field(description="哪里不对，该怎么办")
+    type: str = Field(description="错误的类别")
+    param: str | None = Field(description="哪个字段不对")
+    code: str = Field(description="固定的错误代码")
+
+
+class ErrorOut(BaseModel):
+    """OpenAI 的错误对象。"""
+
+    error: FaultOut = Field(description="错误的内容")
+
+
+REFUSED: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorOut, "description": "请求不合要求，或缺少密钥"}}
+"""FastAPI would describe a 422 of its own, which these routes never give."""
 
 
 class MessageIn(BaseModel):

@@ -7,7 +7,6 @@ import logging
 import time
 import uuid
 from collections.abc import Generator, Iterator
-from enum import Enum
 from itertools import chain
 from typing import Any
 
@@ -21,7 +20,7 @@ from service.checks import checked_query
 from service.chores import is_chore, refusal
 from service.errors import KewenError, echo
 from service.links import Links
-from service.openai_schemas import ChatIn, KnobsIn, MessageIn
+from service.openai_schemas import REFUSED, TAGS, ChatIn, KnobsIn, MessageIn
 from service.problems import openai_error
 from service.routes.answers import filters_of
 from service.routes.embeddings import MODELS as EMBEDDING_MODELS
@@ -30,29 +29,28 @@ from service.routes.sse import event_stream
 from service.tokens import count
 
 _LOG = logging.getLogger("kewen")
-_TAGS: list[str | Enum] = ["OpenAI 兼容接口"]
 DEFAULT, PLAIN = "kewen", "kewen-plain"
 _MODES = {f"kewen-{mode}": mode for mode in ANSWER_MODES}
 
 
 def router(assistant: Assistant, links: Links) -> APIRouter:
     """The routes over an assistant."""
-    routes = APIRouter()
+    routes = APIRouter(tags=TAGS, responses=REFUSED)
     started = int(time.time())
 
-    @routes.get("/v1/models", tags=_TAGS, summary="列出模型", operation_id="list_models")
+    @routes.get("/v1/models", summary="列出模型", operation_id="list_models")
     def models() -> dict[str, Any]:
         """可用的模型：问答、嵌入、重排。"""
         return {"object": "list", "data": [_model(x, started) for x in _models()]}
 
-    @routes.get("/v1/models/{model}", tags=_TAGS, summary="一个模型", operation_id="get_model")
+    @routes.get("/v1/models/{model}", summary="一个模型", operation_id="get_model")
     def model(model: str) -> dict[str, Any]:
         """按名称取一个模型。"""
         if model not in _models():
             raise _no_model(model)
         return _model(model, started)
 
-    @routes.post("/v1/chat/completions", tags=_TAGS, summary="对话", operation_id="create_chat_completion")
+    @routes.post("/v1/chat/completions", summary="对话", operation_id="create_chat_completion")
     def chat(body: ChatIn) -> Any:  # noqa: ANN401 - a completion, or its stream
         """以 OpenAI Chat Completions 的格式提问：末一条 user 消息是问题，之前的用来补全追问。
 

@@ -29,6 +29,8 @@ TAGS = [
     {"name": "提问", "description": "问题 → 答案与出处"},
     {"name": "检索", "description": "问题 → 段落与出处"},
     {"name": "报告", "description": "已编入索引的报告、它们的章节、段落与原文"},
+    {"name": "OpenAI 兼容接口", "description": "任何 OpenAI 客户端：对话、模型、嵌入、重排"},
+    {"name": "Dify 外部知识库", "description": "Dify 的 External Knowledge API"},
     {"name": "运行", "description": "服务是否在运行、是否就绪"},
 ]
 _Responses = dict[int | str, dict[str, Any]]
