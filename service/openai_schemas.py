@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas import FiltersIn
 
-
 TAGS: list[str | Enum] = ["OpenAI 兼容接口"]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong, in the words of the protocol that was asked: kewen's own, OpenAI's or Dify's error body."""
+"""What is wrong, in the words of the protocol that was asked: kewen's own, OpenAI's or Dify's error body, or a page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from service.errors import KewenError
+from service.source_page import HEADERS, error_page
 
 _LOG = logging.getLogger("kewen")
 _OWN = re.compile(r"/v1/(?:search|ask|documents|passages)(?:/|$)")
 _OPENAI = re.compile(r"/v1(?:/|$)|/(?:v2/)?rerank/?$")
+_PAGES = "/d/"
 _DIFY = re.compile(r"/retrieval/?$")
 
 
@@ -22,10 +24,15 @@ def is_dify(path: str) -> bool:
     return _DIFY.search(path) is not None
 
 
-def error_response(
-    error: KewenError, path: str, request_id: str, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    """The error as the client of that path reads it."""
+def error_response(error: KewenError, path: str, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The error as the client of that path reads it; a page's is a page."""
+    given = {**(headers or {}), "X-Request-ID": request_id}
+    if error.code == "auth_required":
+        given["WWW-Authenticate"] = "Bearer"
+    if "retry_after" in error.detail:
+        given["Retry-After"] = str(error.detail["retry_after"])
+    if path.startswith(_PAGES):
+        return HTMLResponse(error_page(error), error.status, {**HEADERS, **given})
     if is_dify(path):
         status, body = _dify(error)
         # Dify takes any refusal for an empty result and shows nothing: the log is where one finds out.
@@ -34,11 +41,6 @@ def error_response(
         status, body = _openai(error)
     else:
         status, body = error.status, _own(error, request_id)
-    given = {**(headers or {}), "X-Request-ID": request_id}
-    if error.code == "auth_required":
-        given["WWW-Authenticate"] = "Bearer"
-    if "retry_after" in error.detail:
-        given["Retry-After"] = str(error.detail["retry_after"])
     return JSONResponse(body, status, given)
 
 

@@ -18,6 +18,7 @@ from corpus.types import Document, Passage
 from index.encoders import BundledEncoder
 from service.assistant import Assistant
 from service.settings import SETTINGS, Settings, load_settings
+from tests.browser import browser, driver  # noqa: F401 - one browser serves all tests
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,11 @@ from service import web
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
-from service.source_page import HEADERS, STYLE, error_page, find_place, page
+from service.source_page import HEADERS, STYLE, find_place, page
 
 _EXPIRED = "这个链接已经过期，或者不完整。请回到得到它的地方重新提问，会有新的链接。"
+
+_GONE = "这份报告已经不在库中。"
 
 
 def router(assistant: Assistant, links: Links) -> APIRouter:
@@ -20,10 +22,7 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
 
     @routes.api_route("/d/{document_id}", methods=["GET", "HEAD"])
     def source(document_id: str, request: Request) -> HTMLResponse:
-        try:
-            return HTMLResponse(_page(assistant, links, document_id, request), headers=dict(HEADERS))
-        except KewenError as error:
-            return HTMLResponse(error_page(error), error.status, dict(HEADERS))
+        return HTMLResponse(_page(assistant, links, document_id, request), headers=dict(HEADERS))
 
     @routes.get(f"/web/{STYLE}")
     def style() -> Response:
@@ -43,7 +42,13 @@ def _page(assistant: Assistant, links: Links, document_id: str, request: Request
     is_excerpt = "sign" in request.query_params
     if is_excerpt and not (at and links.opens(document_id, at, digest, until, sign)):
         raise KewenError("bad_signature", _EXPIRED)
-    document, passages, snapshot = assistant.document(document_id)
+    try:
+        document, passages, snapshot = assistant.document(document_id)
+    except KewenError as error:
+        if is_excerpt and error.code == "not_found":
+            # Its message names the other documents, which this link opens none of.
+            raise KewenError("not_found", _GONE) from error
+        raise
     text = snapshot.text(document_id)
     place = find_place(document, passages, text, at, digest) if at else None
     return page(document, text, place, is_excerpt)
