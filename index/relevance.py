@@ -18,7 +18,6 @@ import numpy as np
 from index.fusion import fuse, spread
 from index.interaction import Bag, InteractionIndex, share
 from index.lexical import K1, VIEWS, B
-from index.segment import characters
 from index.types import Encoder, Floats, LateInteraction
 
 _WINDOW = 1000
@@ -41,11 +40,13 @@ def relevance(encoder: Encoder, query: str, texts: Sequence[str]) -> Floats:
     scores = np.zeros(len(texts), dtype=np.float32)
     if not windows:
         return scores
-    weights = {name: _weights(encoder, sorted(set(terms(query)))) for name, terms in VIEWS.items()}
-    lexical: Floats = np.mean([_lexical(windows, name, weights[name]) for name in VIEWS], axis=0, dtype=np.float32)
+    weights = {view: _weights(encoder, sorted(set(terms(query)))) for view, terms in VIEWS.items()}
+    counts = {view: [Counter(terms(window)) for window in windows] for view, terms in VIEWS.items()}
+    shares = [_lexical(counts[view], weights[view], _USUAL[view]) for view in VIEWS]
+    lexical: Floats = np.mean(shares, axis=0, dtype=np.float32)
     late = encoder if isinstance(encoder, LateInteraction) else None
     semantic = _mutual(late, query, windows) if late else _likeness(encoder, query, windows)
-    fused = fuse(semantic, lexical, _coverage(windows, weights["characters"]))
+    fused = fuse(semantic, lexical, _coverage(counts["characters"], weights["characters"]))
     np.maximum.at(scores, owners, np.clip(fused, 0, 1))
     return scores
 
@@ -72,21 +73,20 @@ def _weights(encoder: Encoder, terms: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def _lexical(windows: Sequence[str], view: str, weights: Mapping[str, float]) -> Floats:
-    """The share of the question that each window has, by its terms, float32 `[windows]`, 0 to 1."""
-    shares = np.zeros(len(windows), dtype=np.float32)
+def _lexical(counts: Sequence[Counter[str]], weights: Mapping[str, float], usual: float) -> Floats:
+    """The share of the question that each window has, by its terms and how often, float32 `[windows]`, 0 to 1."""
+    shares = np.zeros(len(counts), dtype=np.float32)
     total = sum(weights.values())
-    for n, window in enumerate(windows):
-        counts = Counter(VIEWS[view](window))
-        norm = K1 * (1 - B + B * counts.total() / _USUAL[view])
+    for n, found in enumerate(counts):
+        norm = K1 * (1 - B + B * found.total() / usual)
         if total:
-            shares[n] = sum(w * counts[t] / (counts[t] + norm) for t, w in weights.items() if counts[t]) / total
+            shares[n] = sum(w * found[t] / (found[t] + norm) for t, w in weights.items() if found[t]) / total
     return shares
 
 
-def _coverage(windows: Sequence[str], weights: Mapping[str, float]) -> float:
+def _coverage(counts: Sequence[Counter[str]], weights: Mapping[str, float]) -> float:
     """The share of the question's characters that occur in any of the texts, 0 (another language) to 1."""
-    known = set().union(*(characters(window) for window in windows))
+    known = set().union(*counts)
     total = sum(weights.values())
     return sum(weight for term, weight in weights.items() if term in known) / total if total else 0.0
 

@@ -59,7 +59,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     if any(x["type"] == "json_invalid" for x in problems):
         return _answer(request, KewenError("bad_json", _HTTP_ERRORS[400][1]))
     reasons = [_reason(x) for x in problems[:4]]
-    names = [_name(x) for x in problems[:1]]
+    names = [_name(x) for x in problems[:1] if len(x["loc"]) > 1]
     detail = {"fields": reasons, **({"param": names[0]} if names else {})}
     return _answer(request, KewenError("invalid_request", f"请求不合要求：{'；'.join(reasons)}。", detail))
 

@@ -80,9 +80,19 @@ class RetrievalOut(BaseModel):
     records: list[RecordOut] = Field(description="段落，分数高的在前；没有找到时为空")
 
 
+class RefusalOut(BaseModel):
+    """Dify 的错误格式。"""
+
+    error_code: int = Field(description="1001 密钥格式不对、1002 密钥不对、2001 没有这个知识库；其余为状态码乘十")
+    error_msg: str = Field(description="哪里不对，该怎么办")
+
+
+_REFUSED: dict[int | str, dict[str, Any]] = {"4XX": {"model": RefusalOut, "description": "请求不合要求，或密钥不对"}}
+
+
 def router(assistant: Assistant, links: Links) -> APIRouter:
     """The routes over an assistant; `links` open what they cite."""
-    routes = APIRouter()
+    routes = APIRouter(tags=_TAGS, responses=_REFUSED)
 
     def retrieve(body: RetrievalIn) -> dict[str, Any]:
         """按 Dify 外部知识库 API 检索段落。在 Dify 中填到 `/dify` 为止的地址即可。
@@ -112,7 +122,6 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     for n, path in enumerate(f"{prefix}{slash}retrieval" for prefix in PREFIXES for slash in ("/", "//")):
         routes.post(
             path,
-            tags=_TAGS,
             summary="检索（Dify 外部知识库）",
             operation_id="dify_retrieval" if n == 0 else None,
             response_model=RetrievalOut,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -15,6 +14,7 @@ from index.types import Encoder, Floats
 from service.assistant import Assistant
 from service.errors import KewenError, echo
 from service.links import Links
+from service.openai_schemas import REFUSED, TAGS
 from service.tokens import count
 
 QUERY, PASSAGE = "kewen-embedding-query", "kewen-embedding-passage"
@@ -24,7 +24,6 @@ MODELS: Mapping[str, str] = {
 }
 """Model ids, and what each is for. Two, because many encoders read a question and a passage differently."""
 
-_TAGS: list[str | Enum] = ["OpenAI 兼容接口"]
 _MOST = 2048
 # An input may be a passage, or a whole page: so many times as long as a question.
 _LONGER = 10
@@ -70,11 +69,9 @@ class EmbeddingsOut(BaseModel):
 
 def router(assistant: Assistant, links: Links) -> APIRouter:
     """The route over an assistant's encoder; embeddings cite nothing, so `links` stay unused."""
-    routes = APIRouter()
+    routes = APIRouter(tags=TAGS, responses=REFUSED)
 
-    @routes.post(
-        "/v1/embeddings", tags=_TAGS, summary="嵌入", operation_id="create_embedding", response_model=EmbeddingsOut
-    )
+    @routes.post("/v1/embeddings", summary="嵌入", operation_id="create_embedding", response_model=EmbeddingsOut)
     def embeddings(body: EmbeddingsIn) -> JSONResponse:
         """以 OpenAI Embeddings 的格式取向量，出自检索所用的同一编码器。
 

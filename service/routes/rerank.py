@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from enum import Enum
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -15,6 +14,7 @@ from service.assistant import Assistant
 from service.checks import checked_query
 from service.errors import KewenError, echo
 from service.links import Links
+from service.openai_schemas import REFUSED, TAGS
 from service.routes.embeddings import whole_characters
 from service.tokens import count
 
@@ -22,7 +22,6 @@ MODEL = "kewen-rerank"
 PATHS = ("/v1/rerank", "/rerank", "/v2/rerank")
 """Clients put the path behind an address of their user's, with the version or without."""
 
-_TAGS: list[str | Enum] = ["OpenAI 兼容接口"]
 _MOST = 1000
 _DOCUMENTS = {
     "type": "array",
@@ -81,7 +80,7 @@ class RerankOut(BaseModel):
 
 def router(assistant: Assistant, links: Links) -> APIRouter:
     """The routes over an assistant's encoder; what is ranked is the caller's own, so `links` stay unused."""
-    routes = APIRouter()
+    routes = APIRouter(tags=TAGS, responses=REFUSED)
 
     def rerank(body: RerankIn) -> JSONResponse:
         """把任意文字按与问题相关的程度排列：按意思与按字词两路合并，与检索用的是同一套算法。"""
@@ -103,7 +102,6 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     for n, path in enumerate(PATHS):
         routes.post(
             path,
-            tags=_TAGS,
             summary="重排",
             operation_id="rerank" if n == 0 else None,
             response_model=RerankOut,
