@@ -12,18 +12,22 @@ from service.answers import NO_ANSWER, Answer, Sentence
 from service.links import Link
 
 _NEAREST = 3
-_MARKS = re.compile(r"[\\`*_\[\]<>|~$&]|!(?=\\?\[)")
+_MARKS = re.compile(r"[\\`*_<>|~$&]")
+# `\[` begins a formula in many chat tools, so brackets are written by their number.
+_BRACKETS = {"[": "&#91;", "]": "&#93;"}
 # At the start of a line these begin a heading, a list, a quotation or a rule.
 _LEADING = re.compile(r"^(\s*)([-+=:#]|\d{1,9}[.)])", re.MULTILINE)
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is (CommonMark 0.31, 2.4: any ASCII punctuation may be escaped).
+    """Text that Markdown shows as it is (CommonMark 0.31, 2.4 and 2.5: escapes and character references).
 
     >>> escaped("![x](http://a) 3*4 <b>")
-    '\\\\!\\\\[x\\\\](http://a) 3\\\\*4 \\\\<b\\\\>'
+    '!&#91;x&#93;(http://a) 3\\\\*4 \\\\<b\\\\>'
     """
     marked = _MARKS.sub(lambda m: f"\\{m.group()}", text)
+    for mark, reference in _BRACKETS.items():
+        marked = marked.replace(mark, reference)
     return _LEADING.sub(lambda m: f"{m.group(1)}{m.group(2)[:-1]}\\{m.group(2)[-1]}", marked)
 
 
