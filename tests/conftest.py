@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from corpus.structure import parse
 from corpus.types import Document, Passage
 from index.encoders import BundledEncoder
 from service.assistant import Assistant
-from service.settings import SETTINGS, Settings, load_settings
+from service.settings import Settings, load_settings
 from tests.browser import browser, driver  # noqa: F401 - one browser serves all tests
 
 
@@ -38,8 +39,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The tester's own settings and data stay out of the tests."""
-    for setting in SETTINGS:
-        monkeypatch.delenv(setting.variable, raising=False)
+    for name in [x for x in os.environ if x.startswith("KEWEN_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("KEWEN_HOME", str(tmp_path / "home"))
 
 
