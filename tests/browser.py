@@ -8,16 +8,12 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 _FLAGS = (
     "--headless=new",
@@ -198,29 +194,3 @@ def browser(driver: Any) -> Iterator[Browser]:
         driver.switch_to.window(handle)
         driver.close()
     driver.switch_to.window(driver.window_handles[0])
-
-
-def listen() -> socket.socket:
-    """A socket on a free port of this machine."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    return listener
-
-
-@contextmanager
-def serving(app: Any, listener: socket.socket) -> Iterator[str]:
-    """An ASGI application behind a socket, until the end of the block; gives its base URL."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="auto", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    end = time.monotonic() + _SECONDS
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(_SECONDS)
-        listener.close()

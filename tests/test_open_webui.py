@@ -18,7 +18,7 @@ import pytest
 
 from service.assistant import Assistant
 from service.settings import Settings, load_settings
-from tests.service.live import serving
+from tests.live import serving
 
 FILE = Path(__file__).parent.parent / "integrations" / "open_webui" / "kewen_pipe.py"
 QUESTION = "宝山区有多少家生物医药企业？"

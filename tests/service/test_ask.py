@@ -16,6 +16,7 @@ from service.answer_render import answer_json, answer_text
 from service.answers import NO_ANSWER
 from service.assistant import Assistant
 from service.errors import NOTHING, OK, USAGE
+from service.links import Links
 from service.render import bracket, colour
 from service.settings import load_settings
 
@@ -279,4 +280,7 @@ def test_colour_is_the_only_command_that_a_terminal_gets(evil):
         rest = text.replace("\x1b[1;33m", "").replace("\x1b[0m", "")
         assert rest != text
         assert not {c for c in rest if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"}
-        assert json.loads(json.dumps(answer_json(assistant.ask(question))))["abstained"] is False
+        assert (
+            json.loads(json.dumps(answer_json(assistant.ask(question), Links(assistant.settings).url)))["abstained"]
+            is False
+        )

@@ -13,7 +13,7 @@ import pytest
 
 from service.keys import KeyRing
 from service.llm import ChatModel
-from tests.service.live import serving
+from tests.live import serving
 
 QUESTION = "宝山区有多少家生物医药企业？"
 ABSENT = "上海有多少家火锅店？"

@@ -20,7 +20,7 @@ from service.conditions import DOCUMENT_FIELDS, FIELDS, OPERATORS, read_conditio
 from service.errors import KewenError
 from service.routes.dify import PREFIXES
 from service.settings import load_settings
-from tests.service.live import serving
+from tests.live import serving
 
 QUESTION = "宝山区有多少家生物医药企业？"
 PLAN = "baoshan-2026-innovation-plan"

@@ -21,7 +21,7 @@ from service.assistant import Assistant
 from service.routes.embeddings import MODELS, PASSAGE, QUERY, whole_characters
 from service.settings import load_settings
 from service.tokens import count
-from tests.service.live import serving
+from tests.live import serving
 
 TEXTS = ["宝山区有多少家生物医药企业？", "研发投入强度", "𠮷野家 G60", "which park works on robots?"]
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import assume, example, given, settings
@@ -33,9 +32,11 @@ from service.assistant import Assistant
 from service.conversation import resolve
 from service.errors import NOTHING, OK, USAGE, KewenError
 from service.generation import MOST_SENTENCES, messages, rewrite, whole_sentences
+from service.links import Links
 from service.llm import ChatModel
 from service.settings import load_settings
 from service.verification import Verifier
+from tests.live import listen, running
 
 QUESTION = "宝山区有多少家生物医药企业？"
 KEY = "sk-secret-zqx"
@@ -257,7 +258,7 @@ def answered(asked, client, kewen, caplog, model) -> Doors:
             model.script = list(script)
             events = list(asked.ask_events(question, mode="generative", history=history))
             assert [name for name, _ in streamed] == [KINDS[type(x)] for x in events]
-            sentences = [said_json(x) for x in events if isinstance(x, Said)]
+            sentences = [said_json(x, Links(asked.settings).url) for x in events if isinstance(x, Said)]
             assert [x for name, x in streamed if name == "sentence"] == sentences
             model.script = list(script)
             after = [x for earlier in history for x in ("--after", earlier)]
@@ -291,7 +292,7 @@ def said(answer: dict[str, Any]) -> list[str]:
 
 
 def as_sent(answer: Answer) -> dict[str, Any]:
-    return json.loads(json.dumps(answer_json(answer)))
+    return json.loads(json.dumps(answer_json(answer, Links(load_settings({}, {})).url)))
 
 
 EXTRACTIVE: dict[str, dict[str, Any]] = {}
@@ -365,24 +366,17 @@ def test_a_sentence_is_given_though_the_next_begins_with_a_digit():
 
 def test_a_sentence_leaves_the_service_before_the_model_has_finished(asked, model, app):
     model.script = [in_two_parts(f"{FIRMS}[firms]\n到", f"{GOAL[1:]}[goal]")]
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, log_level="error", ws="none", lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            body = {"question": QUESTION, "mode": "generative", "stream": True}
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/ask"
-            with httpx.stream("POST", url, json=body, timeout=20) as response:
-                lines = response.iter_lines()
-                assert next(lines) == "event: sentence"
-                assert json.loads(next(lines).removeprefix("data: "))["text"] == FIRMS
-                assert model.released == [], "the server still waits"
-                model.go.set()
-                rest = [line for line in lines if line.startswith("event: ")]
-        finally:
-            server.should_exit = True
-            thread.join()
+    body = {"question": QUESTION, "mode": "generative", "stream": True}
+    with (
+        running(app, listen()) as url,
+        httpx.stream("POST", f"{url}/v1/ask", json=body, timeout=20) as response,
+    ):
+        lines = response.iter_lines()
+        assert next(lines) == "event: sentence"
+        assert json.loads(next(lines).removeprefix("data: "))["text"] == FIRMS
+        assert model.released == [], "the server still waits"
+        model.go.set()
+        rest = [line for line in lines if line.startswith("event: ")]
     assert rest == ["event: sentence", "event: answer"]
     assert model.released == [True]
 

@@ -32,7 +32,7 @@ from service.errors import KewenError
 from service.links import Links
 from service.mcp_server import McpEndpoint, mcp_server
 from service.settings import Settings, load_settings
-from tests.service.live import serving
+from tests.live import serving
 
 ROOT = Path(__file__).parent.parent.parent
 QUESTION = "宝山区有多少家生物医药企业？"

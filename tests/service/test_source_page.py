@@ -22,7 +22,7 @@ from service.errors import KewenError
 from service.links import Links, quote_hash
 from service.settings import load_settings
 from service.source_page import Place, find_place, page
-from tests.browser import listen, serving
+from tests.live import listen, running
 
 ID = "baoshan-2026-innovation-plan"
 QUESTION = "宝山区有多少家生物医药企业？"
@@ -437,7 +437,7 @@ HOSTILE = """一、总体<script>document.title = 'taken'</script>
 def test_a_browser_opens_the_quote_in_view_and_copies_the_source(browser, assistant, settings, tmp_path):
     listener = listen()
     own = replace(settings, port=listener.getsockname()[1])
-    with serving(create_app(assistant, own), listener):
+    with running(create_app(assistant, own), listener):
         citation = assistant.ask("环上大科技园", mode="passages").hits[0].citation
         browser.open(Links(own).url(citation))
         shown = browser.run(
@@ -468,7 +468,7 @@ def test_in_a_browser_a_hostile_document_is_text(browser, make_folder, tmp_path)
     own = load_settings({"home": tmp_path / "own", "reports": folder, "port": listener.getsockname()[1]}, {})
     assistant = Assistant(own)
     assistant.build()
-    with serving(create_app(assistant, own), listener) as base:
+    with running(create_app(assistant, own), listener) as base:
         browser.open(f"{base}/d/evil")
         assert browser.run("return document.querySelector('main').textContent") == assistant.text("evil")
         assert browser.driver.title == "《</title><script>document.title='taken'</script>恶》 · 科问"

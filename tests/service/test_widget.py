@@ -19,7 +19,7 @@ from service.app import create_app
 from service.assistant import Assistant
 from service.keys import KeyRing
 from service.settings import load_settings
-from tests.browser import listen, serving
+from tests.live import listen, running
 
 QUESTION = "宝山区有多少家生物医药企业？"
 NOT_SAID = "宝山区区长是谁？"
@@ -81,7 +81,7 @@ class Site:
         return self.stage.asked
 
     def serve(self, app, listener) -> None:
-        self.base = self._stack.enter_context(serving(app, listener))
+        self.base = self._stack.enter_context(running(app, listener))
 
     def script(self, **data: str) -> str:
         given = "".join(f' data-{name}="{value}"' for name, value in data.items())
@@ -109,14 +109,14 @@ def assistant(shared_home):
 @pytest.fixture(scope="module")
 def portal():
     made = Portal()
-    with serving(made.app, listen()) as made.origin:
+    with running(made.app, listen()) as made.origin:
         yield made
 
 
 @pytest.fixture(scope="module")
 def stage(portal):
     made = Stage(portal.origin)
-    with serving(made.app, listen()) as made.base:
+    with running(made.app, listen()) as made.base:
         yield made
 
 
@@ -126,7 +126,7 @@ def service(assistant, portal):
     listener = listen()
     port = listener.getsockname()[1]
     own = replace(assistant.settings, port=port, allowed_origins=(portal.origin,))
-    with serving(create_app(assistant, own), listener) as base:
+    with running(create_app(assistant, own), listener) as base:
         yield base
 
 
@@ -313,7 +313,7 @@ def test_a_page_that_is_not_let_in_is_told_what_to_do(site, assistant, settings)
 def test_a_service_that_is_down_is_told_as_that(site, assistant, settings):
     listener = listen()
     own = replace(settings, allowed_origins=(site.origin,))
-    with serving(create_app(assistant, own), listener) as site.base:
+    with running(create_app(assistant, own), listener) as site.base:
         box = site.visit(site.script())
         box.click(".open")
     ask(site, box, QUESTION)
