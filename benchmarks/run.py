@@ -7,6 +7,7 @@ Medians over the given number of runs; needs `pip install -e ".[test]"`.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import re
 import statistics
 import subprocess
@@ -143,19 +144,60 @@ def encoding(home: Path, runs: int) -> None:
 
 
 def served(home: Path, runs: int) -> None:
-    """One client over HTTP, its connection kept open."""
+    """One client over HTTP, its connection kept open; then fifty at once."""
     command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--home", str(home)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8") as server:  # noqa: S603
         address = re.search(r"http://[\d.:]+", server.stderr.readline() if server.stderr else "")
         if address is None:
             raise SystemExit("the service did not start")
-        with httpx.Client(base_url=address.group()) as client:
-            times = []
-            for _ in range(runs * 20 + 1):
-                for question in QUESTIONS:
-                    times.append(timed(lambda q=question: client.post("/v1/search", json={"query": q})) * 1000)
-        server.terminate()
-    report("query over HTTP, ms", times[len(QUESTIONS) :])
+        try:
+            one_client(address.group(), runs)
+            asyncio.run(many_clients(address.group(), runs))
+        finally:
+            server.terminate()
+
+
+def one_client(address: str, runs: int) -> None:
+    searched, first, whole = [], [], []
+    with httpx.Client(base_url=address) as client:
+        for n in range(runs * 20 + 1):
+            for question in QUESTIONS:
+                search = timed(lambda q=question: client.post("/v1/search", json={"query": q})) * 1000
+                started = time.perf_counter()
+                with client.stream("POST", "/v1/chat/completions", json=chat(question)) as response:
+                    chunks = response.raise_for_status().iter_raw()
+                    next(chunks)
+                    to_first = (time.perf_counter() - started) * 1000
+                    list(chunks)
+                if n:  # the first round opens the index's pages
+                    searched.append(search)
+                    first.append(to_first)
+                    whole.append((time.perf_counter() - started) * 1000)
+    report("query over HTTP, ms", searched)
+    report("chat answer, first streamed byte, ms", first)
+    report("chat answer, last streamed byte, ms", whole)
+    report("first byte, ratio to the query", [x / y for x, y in zip(first, searched, strict=True)])
+
+
+async def many_clients(address: str, runs: int) -> None:
+    """Fifty streams begun in one moment: how long the last of them takes."""
+    async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+
+        async def one(question: str) -> None:
+            response = await client.post("/v1/chat/completions", json=chat(question))
+            if response.raise_for_status().text.rsplit("\n\n", 2)[1] != "data: [DONE]":
+                raise SystemExit("a stream did not end")
+
+        times = []
+        for _ in range(runs):
+            started = time.perf_counter()
+            await asyncio.gather(*(one(QUESTIONS[n % len(QUESTIONS)]) for n in range(50)))
+            times.append((time.perf_counter() - started) * 1000)
+    report("50 chat streams at once, all done, ms", times)
+
+
+def chat(question: str) -> dict[str, object]:
+    return {"model": "kewen", "stream": True, "messages": [{"role": "user", "content": question}]}
 
 
 def timed(call: Callable[[], object]) -> float:
