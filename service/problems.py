@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from service.errors import KewenError
+from service.errors import KewenError, echo
 from service.source_page import HEADERS, error_page
 
 _LOG = logging.getLogger("kewen")
@@ -36,7 +36,7 @@ def error_response(error: KewenError, path: str, request_id: str, headers: Mappi
     if is_dify(path):
         status, body = _dify(error)
         # Dify takes any refusal for an empty result and shows nothing: the log is where one finds out.
-        _LOG.warning("dify: %s refused with %d (%s)", path[:80].encode("ascii", "replace"), status, error.code)
+        _LOG.warning("dify: %s refused with %d (%s)", echo(path, 80), status, error.code)
     elif _OPENAI.match(path) and not _OWN.match(path):
         status, body = _openai(error)
     else:

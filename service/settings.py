@@ -107,11 +107,11 @@ def _host_name(name: str) -> str:
 
 
 def _origin(text: str) -> str:
-    """An origin as a browser sends it (RFC 6454): `https://portal.example.cn`."""
-    parts = _address(text)
-    if parts.path not in ("", "/"):
+    """An origin as a browser sends it (RFC 6454): `https://portal.example.cn`, or a desktop application's own scheme."""
+    origin = text.rstrip("/").lower() if text != "file://" else text
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9_.:\[\]-]+|file://", origin):
         raise ValueError(f"{echo(text, 60)} 应只到主机与端口，如 https://portal.example.cn")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return origin
 
 
 def _base_url(value: Any) -> str:  # noqa: ANN401

@@ -48,3 +48,54 @@ def test_the_key_is_never_shown():
 )
 def test_what_is_local(host, local):
     assert load_settings({"host": host}, {}).is_local is local
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "read"),
+    [
+        (
+            "allowed_hosts",
+            "kewen.lan, KEWEN.example.cn.,10.0.0.5,[fd00::1]",
+            ("kewen.lan", "kewen.example.cn", "10.0.0.5", "[fd00::1]"),
+        ),
+        ("allowed_hosts", ["a.cn", "a.cn", ""], ("a.cn",)),
+        (
+            "allowed_origins",
+            "https://Portal.example.cn/,http://10.0.0.5:8080,app://lobe",
+            ("https://portal.example.cn", "http://10.0.0.5:8080", "app://lobe"),
+        ),
+        ("allowed_origins", "file://", ("file://",)),
+        ("public_url", "https://kewen.example.cn/kb/", "https://kewen.example.cn/kb"),
+        ("public_url", "", ""),
+        ("rate_limit", "0", 0),
+    ],
+)
+def test_settings_of_the_service(name, given, read):
+    assert getattr(load_settings({name: given}, {}), name) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("allowed_hosts", "kewen.lan:80"),
+        ("allowed_hosts", "http://kewen.lan"),
+        ("allowed_hosts", "*"),
+        ("allowed_hosts", "a b"),
+        ("allowed_origins", "*"),
+        ("allowed_origins", "null"),
+        ("allowed_origins", "portal.example.cn"),
+        ("allowed_origins", "https://portal.example.cn/path"),
+        ("public_url", "kewen.example.cn"),
+        ("public_url", "javascript:alert(1)"),
+        ("public_url", "https://u:p@kewen.example.cn"),
+        ("public_url", "https://kewen.example.cn/?a=b"),
+        ("public_url", "https://科问.cn"),
+        ("mcp", "yes"),
+        ("rate_limit", "-1"),
+    ],
+)
+def test_settings_of_the_service_that_will_not_do(name, given):
+    with pytest.raises(KewenError) as caught:
+        load_settings({name: given}, {})
+    assert caught.value.code == "invalid_setting"
+    assert name in caught.value.message
