@@ -12,23 +12,23 @@ from service.answers import NO_ANSWER, Answer, Sentence
 from service.links import Link
 
 _NEAREST = 3
-_MARKS = re.compile(r"[\\`*_<>|~$&]")
-# `\[` begins a formula in many chat tools, so brackets are written by their number.
-_BRACKETS = {"[": "&#91;", "]": "&#93;"}
-# At the start of a line these begin a heading, a list, a quotation or a rule.
-_LEADING = re.compile(r"^(\s*)([-+=:#]|\d{1,9}[.)])", re.MULTILINE)
+# A backslash would do for CommonMark, but an address swallows it (GFM, autolinks), and `\[` begins a formula in many
+# chat tools: marks are written by their number. At the start of a line more of them begin something.
+_MARKS = re.compile(r"[\\`*_\[\]<>|~$]|&(?=#?\w+;)|^\s*[-+=:#]|^\s*\d{1,9}[.)]", re.MULTILINE)
+# Some tools find addresses in the text as it is shown; full-width marks make none.
+_ADDRESS = re.compile(r":(?=//)|(?<=/)/|@(?=\w)|(?<=[A-Za-z0-9])\.(?=[A-Za-z]{2})")
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is (CommonMark 0.31, 2.4 and 2.5: escapes and character references).
+    """Text that Markdown shows as it is (CommonMark 0.31, 2.5: a numeric character reference begins no structure).
 
-    >>> escaped("![x](http://a) 3*4 <b>")
-    '!&#91;x&#93;(http://a) 3\\\\*4 \\\\<b\\\\>'
+    >>> escaped("![x](http://a) 3*4")
+    '!&#91;x&#93;(http：/／a) 3&#42;4'
+    >>> escaped("- 1. <b>")
+    '&#45; 1. &#60;b&#62;'
     """
-    marked = _MARKS.sub(lambda m: f"\\{m.group()}", text)
-    for mark, reference in _BRACKETS.items():
-        marked = marked.replace(mark, reference)
-    return _LEADING.sub(lambda m: f"{m.group(1)}{m.group(2)[:-1]}\\{m.group(2)[-1]}", marked)
+    wide = _ADDRESS.sub(lambda m: chr(ord(m.group()) + 0xFEE0), text)
+    return _MARKS.sub(lambda m: f"{m.group()[:-1]}&#{ord(m.group()[-1])};", wide)
 
 
 def sentence_markdown(sentence: Sentence) -> str:
