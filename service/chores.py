@@ -9,15 +9,19 @@ import re
 
 from service.answers import Answer, Reason
 
+_TALK = r"(?:对话|会话|聊天(?:记录|内容|历史)?)"
+_THIS = r"(?:这段|这次|本次|上述|上面的?|以上的?|以下的?|下面的?|给出的|提供的|我们的?|用户的?)"
 _CHORE = re.compile(
-    r"^#{1,4} *(?:task|任务)\b"
-    r"|</?(?:chat_history|conversation|messages)>"
-    r"|(?:^|[\s。.])(?:user|assistant|human) *[:：]"
-    r"|\b(?:chat history|(?:this|the|our)(?: above| following)? (?:chat|conversation)\b)"
-    r"|(?:对话|会话|聊天)[^。\n]{0,24}(?:标题|标签|主题|总结|概括|摘要)"
-    r"|(?:标题|标签|主题|总结|概括|摘要)[^。\n]{0,24}(?:对话|会话|聊天)"
-    r"|返回这句话的简要主题",
-    re.IGNORECASE | re.MULTILINE,
+    # Open WebUI
+    r"^#{1,4} *(?:task|任务) *[:：] *$|</?chat_history>|\bchat history\b"
+    # a transcript
+    r"|\A\s*(?:user|human|用户) *[:：].*^\s*(?:assistant|session|助手) *[:：]|\A\[\{\"role\": ?\""
+    # an order
+    rf"|{_THIS}{_TALK}[^。\n]{{0,24}}(?:标题|标签|主题|总结|概括|摘要|字以内)"
+    rf"|(?:标题|标签|总结|概括|摘要)[^。\n]{{0,24}}{_THIS}{_TALK}|总结一下{_TALK}|{_TALK}(?:内容)?[^。\n]{{0,30}}字以内"
+    r"|\b(?:title|tags|topic|summar\w+|follow-up questions?)\b[^.\n]{0,60}\b(?:chat|conversation|dialogue)\b"
+    r"|\b(?:chat|conversation|dialogue)\b[^.\n]{0,60}\b(?:title|tags|summary)\b|返回这句话的简要主题",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 _NOT_FOR_US = "这像是给对话起标题、打标签之类的请求，科问只回答关于报告的问题"
 
