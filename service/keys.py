@@ -7,16 +7,20 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
+
+from filelock import FileLock
 
 from index.storage import storage_errors, sync_folder, write_synced
 from service.errors import KewenError, echo, user_errors
 from service.settings import Settings
 
 FILE = "keys.json"
+_WAIT_SECONDS = 10.0
 SHORTEST = 32
 """A key of at least so many characters is demanded where others can reach the service."""
 CONFIGURED = "api_key"
@@ -58,8 +62,9 @@ class KeyRing:
         """
         try:
             state = self._path.stat()
-        except FileNotFoundError:
-            self._version, self._kept = None, ()
+        except FileNotFoundError as error:
+            if self._version:  # the last key that is revoked leaves an empty list: this is something else
+                raise _unreadable() from error
         except OSError as error:
             raise _unreadable() from error
         else:
@@ -87,10 +92,13 @@ class KeyRing:
         """
         if not name.strip() or not name.isprintable() or len(name) > 60:
             raise KewenError("invalid_request", "密钥的名称应为 1 到 60 个可见字符。")
-        if any(key.name == name for key in self.listed()):
-            raise KewenError("invalid_request", f"已有名为 {echo(name)} 的密钥，请换个名称，或先 kewen keys revoke。")
         made = f"kw-{secrets.token_urlsafe(32)}"
-        self._write([*self._kept, _key(name, scope, made)])
+        with self._alone():
+            if name == CONFIGURED or any(key.name == name for key in self.listed()):
+                raise KewenError(
+                    "invalid_request", f"已有名为 {echo(name)} 的密钥，请换个名称，或先 kewen keys revoke。"
+                )
+            self._write([*self._kept, _key(name, scope, made)])
         return made
 
     def revoke(self, name: str) -> None:
@@ -101,16 +109,34 @@ class KeyRing:
         """
         if name == CONFIGURED and self._configured:
             raise KewenError("invalid_request", "这个密钥来自设置 api_key，请从环境变量或 config.toml 中删去。")
-        if not any(key.name == name for key in self.listed()):
-            raise KewenError("not_found", f"没有名为 {echo(name)} 的密钥。现有的见 kewen keys list。")
-        self._write([key for key in self._kept if key.name != name])
+        with self._alone():
+            if not any(key.name == name for key in self.listed()):
+                raise KewenError("not_found", f"没有名为 {echo(name)} 的密钥。现有的见 kewen keys list。")
+            self._write([key for key in self._kept if key.name != name])
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Reading and writing are one: of two that add a key at once, neither is lost."""
+        lock = FileLock(self._path.with_suffix(".lock"), timeout=_WAIT_SECONDS, mode=0o600)
+        with user_errors(), storage_errors("保存密钥"):
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _read(self) -> list[Key]:
         try:
-            keys = [Key(**x) for x in json.loads(self._path.read_bytes())["keys"]]
+            kept = json.loads(self._path.read_bytes())["keys"]
+            if not isinstance(kept, list):
+                raise TypeError("keys should be a list")
+            keys = [Key(**x) for x in kept]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise _unreadable() from error
-        if not all(isinstance(x.sha256, str) and x.sha256.isascii() and x.scope in SCOPES for x in keys):
+        if not all(isinstance(y, str) and y for x in keys for y in (x.name, x.scope, x.created, x.sha256)):
+            raise _unreadable()
+        if not all(x.sha256.isascii() and x.scope in SCOPES for x in keys):
             raise _unreadable()
         return keys
 
@@ -119,7 +145,6 @@ class KeyRing:
         data = json.dumps({"keys": [asdict(x) for x in keys]}, ensure_ascii=False, indent=1).encode()
         new = self._path.with_suffix(".new")
         with user_errors(), storage_errors("保存密钥"):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_synced(new, data)
             os.replace(new, self._path)  # noqa: PTH105 - Path.replace says nothing more
             sync_folder(self._path.parent)

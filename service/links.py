@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from corpus.types import Citation
 from index.storage import storage_errors, write_synced
-from service.errors import user_errors
+from service.errors import KewenError, user_errors
 from service.keys import KeyRing
 from service.settings import Settings
 
@@ -23,6 +23,7 @@ Link = Callable[[Citation], str]
 
 _DAY = 86_400
 _DAYS = 30
+_LENGTH = 32
 _SECRET = "link.key"  # noqa: S105 - the name of its file
 
 
@@ -40,11 +41,20 @@ class Links:
         self._keys = KeyRing(settings)
         self._secret = b""
 
+    def prepare(self) -> None:
+        """Have what signs at hand, where links are signed: what is wrong with it shows at the start.
+
+        Raises:
+            KewenError: `storage_error`, where the secret can't be kept, or `invalid_setting`, where it is damaged.
+        """
+        if self._keys.is_required:
+            self._load()
+
     def url(self, citation: Citation) -> str:
         """The link of one citation.
 
         Raises:
-            KewenError: `storage_error`, where the secret that signs can't be kept.
+            KewenError: as `prepare`.
         """
         at = ",".join(f"{start}-{end}" for start, end in citation.spans)
         digest = quote_hash(citation.quote)
@@ -79,11 +89,14 @@ class Links:
                 if not path.exists():
                     self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
                     new = path.with_suffix(f".{os.getpid()}.new")
-                    write_synced(new, secrets.token_bytes(32))
+                    write_synced(new, secrets.token_bytes(_LENGTH))
                     with suppress(FileExistsError):
                         os.link(new, path)
                     new.unlink()
                 self._secret = path.read_bytes()
+            if len(self._secret) != _LENGTH:
+                self._secret = b""
+                raise KewenError("invalid_setting", f"数据目录中的 {_SECRET} 已损坏。请删去它；已发出的链接随之失效。")
         return self._secret
 
 

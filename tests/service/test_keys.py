@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from service.app import create_app
 from service.errors import KewenError
 from service.keys import FILE, KeyRing, check_exposure
 from service.limits import RateLimit
+from service.links import Links
 from service.settings import load_settings
 
 
@@ -76,6 +78,55 @@ def test_a_damaged_file_lets_nobody_in(assistant, settings, tmp_path, content):
     assert response.status_code == 500
     assert "密钥文件" in response.json()["error"]["message"]
     assert client.get("/healthz").status_code == 200
+
+
+def test_of_many_that_add_at_once_none_is_lost(home):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: KeyRing(home).add(f"k{n}", "full"), range(8)))
+    ring = KeyRing(home)
+    assert sorted(x.name for x in ring.listed()) == [f"k{n}" for n in range(8)]
+    assert all(ring.find(key) for key in made)
+
+
+def test_a_file_that_vanishes_lets_nobody_in(home):
+    ring = KeyRing(home)
+    ring.add("甲", "full")
+    assert ring.is_required
+    (home.home / FILE).unlink()
+    with pytest.raises(KewenError, match="读不了"):
+        ring.listed()
+
+
+def test_the_last_key_that_is_revoked_is_no_damage(home):
+    ring = KeyRing(home)
+    ring.add("甲", "full")
+    other = KeyRing(home)
+    assert other.is_required
+    ring.revoke("甲")
+    assert not other.is_required
+
+
+def test_the_name_of_the_configured_key_is_taken(home):
+    with pytest.raises(KewenError, match="已有名为 api_key"):
+        KeyRing(home).add("api_key", "full")
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"x" * 33])
+def test_a_damaged_secret_signs_nothing(home, damage):
+    KeyRing(home).add("甲", "full")
+    (home.home / "link.key").write_bytes(damage)
+    with pytest.raises(KewenError) as caught:
+        Links(home).prepare()
+    assert caught.value.code == "invalid_setting"
+
+
+def test_a_home_that_can_not_be_written_is_said_at_the_start(kewen, tmp_path):
+    (tmp_path / "home").write_text("no folder", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KEWEN_API_KEY", LONG)
+        code, _, err = kewen("serve", "--home", str(tmp_path / "home"))
+    assert code in (2, 6)
+    assert "Traceback" not in err
 
 
 def test_the_command_adds_lists_and_revokes(kewen, tmp_path):
