@@ -72,10 +72,10 @@ class Doorkeeper:
             raise KewenError(
                 "host_forbidden", "本服务只应答发往本机，或发往 allowed_hosts 所列主机名的请求（见请求头 Host）。"
             )
-        origin = headers.get("origin")
-        if origin is None or origin.lower() in self.settings.allowed_origins:
+        origins = headers.getlist("origin")
+        if not origins or (origins[0].lower() in self.settings.allowed_origins and len(origins) == 1):
             return
-        if urlsplit(origin).netloc.lower() != hosts[0].lower():
+        if len(origins) > 1 or _authority(origins[0]) != hosts[0].lower():
             raise KewenError(
                 "origin_forbidden", "不接受这个网页的请求。请管理员把它的来源（Origin）列入 allowed_origins。"
             )
@@ -149,6 +149,14 @@ class Guard:
                 return await _body(receive, limit, error)
         except TimeoutError as late:
             raise KewenError("request_timeout", f"等了 {_BODY_SECONDS:g} 秒，请求体还没有发完。") from late
+
+
+def _authority(origin: str) -> str:
+    """Host and port of an origin; empty where it is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 async def _body(receive: Receive, limit: int, error: KewenError) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
+import threading
 from dataclasses import replace
 
 from service.app import create_app
@@ -12,7 +14,11 @@ from service.assistant import Assistant
 from service.errors import OK, KewenError
 from service.keeper import Notify
 from service.keys import KeyRing, check_exposure
+from service.links import Links
 from service.settings import Settings
+
+_LAST_SECONDS = 5
+"""So long are answers that have begun waited for when the service is stopped."""
 
 
 def run(settings: Settings, notify: Notify) -> int:
@@ -23,6 +29,7 @@ def run(settings: Settings, notify: Notify) -> int:
             `invalid_setting`, where the address can't be had; or what opening the index raises.
     """
     check_exposure(settings, KeyRing(settings).listed())
+    Links(settings).prepare()
     import uvicorn
 
     with _listen(settings.host, settings.port) as listener:
@@ -31,11 +38,20 @@ def run(settings: Settings, notify: Notify) -> int:
         assistant.retriever()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         notify(f"科问已就绪：http://{host}:{settings.port}（接口说明 /docs，按 Ctrl+C 停止）")
-        config = uvicorn.Config(create_app(assistant, settings), log_level="warning", server_header=False)
+        config = uvicorn.Config(
+            create_app(assistant, settings),
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=_LAST_SECONDS,
+        )
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn raises the signal that stopped it once more when all requests are answered.
             signal.signal(number, lambda *_: None)
         uvicorn.Server(config).run(sockets=[listener])
+    if any(x is not threading.current_thread() and not x.daemon for x in threading.enumerate()):
+        # A thread still waits for a language model, and Python would wait for it. There is nothing left to lose.
+        sys.stderr.flush()
+        os._exit(OK)
     return OK
 
 

@@ -111,7 +111,7 @@ def _origin(text: str) -> str:
     origin = text.rstrip("/").lower() if text != "file://" else text
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9_.:\[\]-]+|file://", origin):
         raise ValueError(f"{echo(text, 60)} 应只到主机与端口，如 https://portal.example.cn")
-    return origin
+    return re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", origin)  # browsers leave these out
 
 
 def _base_url(value: Any) -> str:  # noqa: ANN401
@@ -122,7 +122,11 @@ def _base_url(value: Any) -> str:  # noqa: ANN401
 
 
 def _address(text: str) -> SplitResult:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{echo(text, 60)} 不是网址") from error
     extra = parts.query or parts.fragment or parts.username or parts.password
     if parts.scheme not in ("http", "https") or not parts.hostname or extra or not text.isascii():
         raise ValueError(f"{echo(text, 60)} 应为 http 或 https 地址，如 https://kewen.example.cn")
@@ -197,7 +201,8 @@ class Settings:
         """`public_url`, else the address at which a reader is likeliest to reach the service."""
         if self.public_url:
             return self.public_url
-        name = "127.0.0.1" if self.is_local or not self.allowed_hosts else self.allowed_hosts[0]
+        own = "[::1]" if self.host == "::1" else "127.0.0.1"
+        name = own if self.is_local or not self.allowed_hosts else self.allowed_hosts[0]
         return f"http://{name}:{self.port}"
 
     @property
@@ -218,8 +223,8 @@ class Settings:
 
 def host_of(header: str) -> str:
     """The host of a Host header, or of an origin's authority, without its port (RFC 9110, 7.2)."""
-    host, _, port = header.rpartition(":")
-    return (host if port.isdigit() else header).lower().removesuffix(".")
+    host, colon, port = header.rpartition(":")
+    return (host if colon and (port.isdigit() or not port) else header).lower().removesuffix(".")
 
 
 def load_settings(given: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:

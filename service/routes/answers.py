@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter
 
 from index.types import Filters
 from service.answer_render import answer_json
-from service.asking import final
+from service.asking import Event, final
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
 from service.routes.events import stream
-from service.routes.sse import event_stream
+from service.routes.sse import event_stream, in_thread
 from service.schemas import AskIn, AskOut, FiltersIn
 
 
@@ -21,19 +22,22 @@ def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[i
     """The route over an assistant."""
 
     @routes.post("/v1/ask", tags=["提问"], summary="提问", response_model=AskOut, responses=responses)
-    def ask(body: AskIn) -> Any:  # noqa: ANN401 - an answer, or its stream
+    async def ask(body: AskIn) -> Any:  # noqa: ANN401 - an answer, or its stream
         """先给答案，每句带可逐字回查的出处；报告中没有依据时 `abstained` 为 true，并说明原因。
 
         `stream` 为 true 时返回 server-sent events：`sentence`（一句，及它新引的出处 `new_citations`）、
         `notice`（读者须知），最后一个是 `answer`（与不用流时相同；以它为准）。
         """
         filters = filters_of(body.filters)
-        events = assistant.ask_events(
-            body.question, body.top_k, body.mode, filters, body.history, body.expansion, body.literal
-        )
+
+        def begin() -> Iterator[Event]:
+            return assistant.ask_events(
+                body.question, body.top_k, body.mode, filters, body.history, body.expansion, body.literal
+            )
+
         if body.stream:
-            return event_stream(stream(events, links.url))
-        return answer_json(final(events), links.url)
+            return event_stream(stream(await in_thread(begin), links.url))
+        return await in_thread(lambda: answer_json(final(begin()), links.url))
 
 
 def filters_of(given: FiltersIn | None) -> Filters:

@@ -7,7 +7,6 @@ import logging
 import time
 import uuid
 from collections.abc import Generator, Iterator
-from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter
@@ -25,7 +24,7 @@ from service.problems import openai_error
 from service.routes.answers import filters_of
 from service.routes.embeddings import MODELS as EMBEDDING_MODELS
 from service.routes.rerank import MODEL as RERANK_MODEL
-from service.routes.sse import event_stream
+from service.routes.sse import event_stream, in_thread
 from service.tokens import count
 
 _LOG = logging.getLogger("kewen")
@@ -51,7 +50,7 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         return _model(model, started)
 
     @routes.post("/v1/chat/completions", summary="对话", operation_id="create_chat_completion")
-    def chat(body: ChatIn) -> Any:  # noqa: ANN401 - a completion, or its stream
+    async def chat(body: ChatIn) -> Any:  # noqa: ANN401 - a completion, or its stream
         """以 OpenAI Chat Completions 的格式提问：末一条 user 消息是问题，之前的用来补全追问。
 
         正文的 `[1]` 是出处编号，文末列出来源；`annotations` 中为同样的 `url_citation`，
@@ -62,18 +61,19 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         question, history = _asked(body.messages, assistant.settings.max_question)
         knobs = body.kewen or KnobsIn.model_validate({})
         filters = filters_of(knobs.filters)
-        events: Iterator[Event] = (
-            iter([refusal(question)])
-            if is_chore(question)
-            else assistant.ask_events(question, knobs.top_k, knobs.mode or mode, filters, history)
-        )
+        # A chore's order stands in the last message, whatever its role, or before the chat that it is about.
+        prompts = [x.text for x in body.messages if x.role == "system" or x is body.messages[-1]]
+
+        def begin() -> Iterator[Event]:
+            if any(is_chore(x) for x in prompts):
+                return iter([refusal(question)])
+            return assistant.ask_events(question, knobs.top_k, knobs.mode or mode, filters, history)
+
         text = ChatText(links.url, knobs.sources and body.model != PLAIN)
         completion = _Completion(body.model, sum(count(x.text) for x in body.messages), text)
         if body.stream:
-            # What is wrong with the question shows before the stream begins, and has a status of its own.
-            events = chain([next(events)], events)
-            return event_stream(completion.lines(events, body.includes_usage))
-        return completion.whole(final(events))
+            return event_stream(completion.lines(await in_thread(begin), body.includes_usage))
+        return await in_thread(lambda: completion.whole(final(begin())))
 
     return routes
 

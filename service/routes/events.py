@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Generator, Iterator
-from itertools import chain
 from typing import Any
 
 from service.answer_render import answer_json, said_json
@@ -18,16 +17,7 @@ _LOG = logging.getLogger("kewen")
 
 
 def stream(events: Iterator[Event], link: Link) -> Generator[str, None, None]:
-    """The events as text; what goes wrong before the first is raised, what goes wrong later is an `error` event.
-
-    Raises:
-        KewenError: whatever answering raises before it has given anything.
-    """
-    first = next(events)
-    return _lines(chain([first], events), link)
-
-
-def _lines(events: Iterator[Event], link: Link) -> Generator[str, None, None]:
+    """The events as text; what goes wrong on the way is an `error` event."""
     try:
         for event in events:
             yield _event(event, link)

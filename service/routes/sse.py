@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Generator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import Any, TypeVar
 
 import anyio.to_thread
 from fastapi.responses import StreamingResponse
@@ -14,6 +14,7 @@ _PAUSE_SECONDS = 15.0
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 # A stream that waits for a language model holds a thread meanwhile; others are not to wait for it.
 _MOST = 128
+_T = TypeVar("_T")
 
 
 def event_stream(lines: Generator[str, None, None]) -> StreamingResponse:
@@ -39,6 +40,11 @@ async def _paced(lines: Generator[str, None, None]) -> AsyncIterator[str]:
             pending.add_done_callback(lambda _: lines.close())  # it runs: a generator can't be closed meanwhile
         else:
             lines.close()
+
+
+async def in_thread(call: Callable[[], _T]) -> _T:
+    """Run what may wait for a language model where only its like wait for it."""
+    return await anyio.to_thread.run_sync(call, limiter=_limiter())
 
 
 @functools.cache

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
 import openai
 import pytest
 
+from service.chores import is_chore
 from service.keys import KeyRing
 from service.llm import ChatModel
+from service.settings import load_settings
 from tests.live import serving
 
 QUESTION = "宝山区有多少家生物医药企业？"
@@ -21,8 +25,6 @@ ABSENT = "上海有多少家火锅店？"
 
 @pytest.fixture(scope="module")
 def url(shared_home):
-    from service.settings import load_settings
-
     with serving(load_settings({"home": shared_home}, {})) as base:
         yield base
 
@@ -219,8 +221,6 @@ def test_a_client_that_leaves_stops_the_work(url, shared_home, monkeypatch):
     monkeypatch.setattr(ChatModel, "stream", slow)
     monkeypatch.setattr("service.generation.MOST_SENTENCES", 10**9)
     monkeypatch.setattr("service.generation._MOST_CHARACTERS", 10**12)
-    from service.settings import load_settings
-
     given = {"home": shared_home, "llm_url": "http://127.0.0.1:9/v1", "llm_model": "m"}
     with serving(load_settings(given, {})) as base, httpx.Client() as http:
         body = {"model": "kewen-generative", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
@@ -237,7 +237,6 @@ def test_a_client_that_leaves_stops_the_work(url, shared_home, monkeypatch):
 
 def test_a_model_that_breaks_off_is_said_to_have(shared_home, monkeypatch):
     from service.errors import KewenError
-    from service.settings import load_settings
 
     def broken(self, messages, seconds):
         yield "宝山区集聚生物医药企业 449 家[1]。"
@@ -403,7 +402,71 @@ LOBE = "你是一名擅长会话的助理，你需要将用户的会话总结为
 NEXT = "使用四到五个字直接返回这句话的简要主题，不要解释、不要标点、不要语气词、不要多余文本，不要加粗，如果没有主题，请直接返回“闲聊”"
 
 
-@pytest.mark.parametrize("prompt", [TITLE % QUESTION, TAGS % QUESTION, LOBE % QUESTION, NEXT])
+CHERRY = '[{"role":"user","mainText":"%s"},{"role":"assistant","mainText":"449 家"}]'
+MEMORY = "简要总结一下对话内容，用作后续的上下文提示 prompt，控制在 200 字以内"
+
+
+@pytest.mark.parametrize("prompt", [TITLE % QUESTION, TAGS % QUESTION, LOBE % QUESTION, NEXT, CHERRY % QUESTION])
 def test_a_prompt_for_a_title_gets_a_harmless_answer(client, prompt):
     done = ask(client, prompt)
     assert done.kewen["abstained"] is True, done.choices[0].message.content[:200]
+    assert "449" not in done.choices[0].message.content
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "user", "content": QUESTION}, {"role": "system", "content": MEMORY}],
+        [{"role": "system", "content": LOBE % ""}, {"role": "user", "content": f"user: {QUESTION}\nassistant: 449 家"}],
+    ],
+)
+def test_the_order_may_stand_in_another_message(client, messages):
+    done = client.chat.completions.create(model="kewen", messages=messages)
+    assert "起标题" in done.choices[0].message.content
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "金桥的对话平台主要以什么为主题？",
+        "概括张江高端对话平台的内容",
+        "2023年浦江创新论坛的对话主题是什么？",
+        "总结报告里提到的对话式人工智能产品",
+        "智能聊天机器人相关的企业，请概括",
+        "What does this conversation between scientists mention?",
+        "# 任务\n宝山区有多少家生物医药企业？",
+        "To the user: which policies",
+        "AI：宝山有哪些企业？",
+        "user: 宝山区有多少家生物医药企业？",
+        "宝山区规划的主题和标题是什么",
+    ],
+)
+def test_a_question_is_no_chore(question):
+    assert not is_chore(question)
+
+
+def test_a_model_that_hangs_holds_up_nothing_else(shared_home, monkeypatch):
+    go = threading.Event()
+
+    def hangs(self, messages, seconds):
+        go.wait(20)
+        yield "宝山区集聚生物医药企业 449 家[1]。"
+
+    monkeypatch.setattr(ChatModel, "stream", hangs)
+    given = {"home": shared_home, "llm_url": "http://127.0.0.1:9/v1", "llm_model": "m"}
+    body = {"model": "kewen-generative", "messages": [{"role": "user", "content": QUESTION}]}
+    with serving(load_settings(given, {})) as base, httpx.Client(timeout=20) as http, ThreadPoolExecutor(60) as pool:
+        try:
+            address = f"{base}/v1/chat/completions"
+            waiting = [
+                pool.submit(httpx.post, address, json={**body, "stream": n % 2 == 0}, timeout=30) for n in range(60)
+            ]
+            with http.stream("POST", address, json={**body, "stream": True}) as response:
+                assert b'"role": "assistant"' in next(response.iter_raw()), "the first chunk does not wait"
+                assert http.get(f"{base}/healthz").status_code == 200
+                assert http.get(f"{base}/v1/models").status_code == 200
+                assert "449" in http.post(address, json={**body, "model": "kewen-extractive"}).text
+                assert not any(x.done() for x in waiting)
+        finally:
+            go.set()
+        assert all(x.result().status_code == 200 for x in waiting)

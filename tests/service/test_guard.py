@@ -119,12 +119,22 @@ def test_a_foreign_host_is_refused_with_and_without_a_key(plain, guarded, host):
     assert client.get("/v1/documents", headers={"Host": host, "Authorization": f"Bearer {key}"}).status_code == 421
 
 
+def test_an_origin_that_is_none_and_two_of_them(plain):
+    for origins in (["http://["], ["http://127.0.0.1:8765", "https://evil.example"]):
+        response = plain.post("/v1/search", json={"query": "宝山"}, headers=[("Origin", x) for x in origins])
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "origin_forbidden")
+
+
+def test_liveness_answers_a_head(plain):
+    assert plain.head("/healthz").status_code == 200
+
+
 def test_two_hosts_are_none(plain):
     response = plain.get("/v1/documents", headers=[("Host", "127.0.0.1"), ("Host", "evil.example")])
     assert response.status_code == 421
 
 
-@pytest.mark.parametrize("host", ["kewen.lan", "KEWEN.lan:443", "kewen.lan.", "localhost:8765"])
+@pytest.mark.parametrize("host", ["kewen.lan", "KEWEN.lan:443", "kewen.lan.", "localhost:8765", "localhost:"])
 def test_the_listed_hosts_are_served(guarded, host):
     client, key, _ = guarded
     assert client.get("/v1/documents", headers={"Host": host, "Authorization": f"Bearer {key}"}).status_code == 200
