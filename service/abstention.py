@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from index.agreement import names_in
@@ -14,6 +15,30 @@ from service.answers import Reason
 
 _UNSAID = {"谁": "人名或职务", "因": "原因", "日": "日期", "址": "地址或联系方式", "元": "金额", "%": "百分比"}
 _MOST_TERMS = 3
+
+
+_SMALL_TALK = re.compile(
+    r"(?:(?:你|您|大家)?好[呀啊吗]?|(?:早上|上午|中午|下午|晚上)好|早安?|晚安|哈喽|嗨|在[吗么]|多?谢+(?:[你您]|啦|了)?|感谢(?:[你您])?|辛苦[了啦]?|"
+    r"不客气|好[的了吧嘞]?|行[的了吧]?|嗯+|哦+|收到|明白[了啦]?|知道[了啦]?|再见|拜拜|测试(?:一下)?|你是谁[呀啊]?|你叫什么(?:名字)?|你能(?:做|干)(?:什么|啥|嘛)|"
+    r"hi|hello|hey|thanks?(?: you)?|thx|ok(?:ay)?|bye|test|help|who are you)",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"[\s,，。.!！?？~～、…]+")
+
+
+def is_small_talk(question: str) -> bool:
+    """Whether nothing is asked: greetings, thanks and the like alone.
+
+    >>> is_small_talk("好的，谢谢！"), is_small_talk("谢谢你，那徐汇呢？")
+    (True, False)
+    """
+    words = [x for x in _BETWEEN.split(question) if x]
+    return bool(words) and all(_SMALL_TALK.fullmatch(x) for x in words)
+
+
+def small_talk() -> Reason:
+    """What to say where nothing is asked."""
+    return Reason("not_covered", "这不像是对报告的提问。请写出要查的内容，如“宝山区有多少家生物医药企业？”")
 
 
 def no_passage() -> Reason:

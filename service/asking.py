@@ -11,7 +11,7 @@ from index.evidence import Candidate, Evidence, EvidenceReader
 from index.query import Part, Query
 from index.search import HybridRetriever
 from index.types import NO_FILTERS, Filters, Hit
-from service.abstention import no_passage, reason
+from service.abstention import is_small_talk, no_passage, reason, small_talk
 from service.answering import POOL, best_candidate, compose
 from service.answers import Answer, AnswerMode, Said
 from service.confidence import confidence, signals
@@ -95,6 +95,8 @@ class Answerer:
             took_ms=0.0,
             readings=query.readings,
         )
+        if is_small_talk(resolved):
+            return replace(answer, reason=small_talk(), hits=[]), []
         part = query.parts[-1]
         evidence = self._reader.read(part, pool, asking.expansions)
         if not evidence.candidates:

@@ -59,14 +59,14 @@ def signals(evidence: Evidence, best: Candidate) -> dict[str, float]:
 def confidence(evidence: Evidence, best: Candidate, expanded: bool) -> float:
     """The chance that the hits hold the answer; `expanded`: whether questions that people may ask were at hand.
 
-    Next to none where the question is of elsewhere or of a year that the best passage is not of, asks for too little,
-    or is matched less than any question that the reports answered.
+    Next to none where the question is of elsewhere, or of a year or a place that the best passage is not of, asks for too
+    little, or is matched less than any question that the reports answered.
     """
     name = "expanded" if expanded else "plain"
     found = signals(evidence, best)
     chance = learnt().models[name].chance(found)
     is_beside = found["meaning"] < _LEAST[name][0] or found["hit"] < _LEAST[name][1]
-    is_nothing = best.elsewhere or not best.year or float(evidence.weights.sum()) < _LEAST_ASKED
+    is_nothing = best.elsewhere or not (best.year and best.place) or float(evidence.weights.sum()) < _LEAST_ASKED
     return min(chance, _NEXT_TO_NONE) if is_nothing or is_beside else chance
 
 

@@ -284,3 +284,28 @@ def test_colour_is_the_only_command_that_a_terminal_gets(evil):
             json.loads(json.dumps(answer_json(assistant.ask(question), Links(assistant.settings).url)))["abstained"]
             is False
         )
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["徐汇区有多少家生物医药企业？", "长宁区一年办多少场科普活动？", "崇明区有多少家孵化器？", "嘉定有几家科技小巨人"],
+)
+def test_a_figure_of_another_place_is_no_answer(assistant, question):
+    answer = assistant.ask(question)
+    assert answer.abstained
+    assert answer.reason.code == "no_place_year"
+
+
+@pytest.mark.parametrize(
+    "question", ["谢谢", "你好！", "好的，谢谢你", "Hello", "在吗？", "ok, thanks!", "你是谁？", "嗯嗯"]
+)
+def test_small_talk_gets_no_sentence_of_a_report(assistant, question):
+    answer = assistant.ask(question)
+    assert answer.abstained
+    assert "不像是对报告的提问" in answer.text
+    assert not answer.hits
+
+
+@pytest.mark.parametrize("question", ["好园区有哪些？", "谢谢，那宝山区有多少家生物医药企业？"])
+def test_courtesy_beside_a_question_is_no_small_talk(assistant, question):
+    assert "不像是" not in assistant.ask(question).text
