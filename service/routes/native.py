@@ -104,6 +104,13 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         found, snapshot = assistant.passage(passage_id)
         return render.passage_json(found, snapshot.citation(found), links.url)
 
+    _running(routes, assistant)
+    return routes
+
+
+def _running(routes: APIRouter, assistant: Assistant) -> None:
+    """Liveness and readiness."""
+
     # In the event loop: it answers though every thread waits for something.
     @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz", tags=["运行"], summary="是否在运行", response_model=HealthOut)
@@ -121,5 +128,3 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
             "documents": len(snapshot.documents),
             "passages": len(snapshot.rows),
         }
-
-    return routes

@@ -288,7 +288,7 @@ def test_colour_is_the_only_command_that_a_terminal_gets(evil):
 
 @pytest.mark.parametrize(
     "question",
-    ["徐汇区有多少家生物医药企业？", "长宁区一年办多少场科普活动？", "崇明区有多少家孵化器？", "嘉定有几家科技小巨人"],
+    ["徐汇区有多少家生物医药企业？", "长宁区一年办多少场科普活动？", "嘉定区有多少家生物医药企业？"],
 )
 def test_a_figure_of_another_place_is_no_answer(assistant, question):
     answer = assistant.ask(question)
