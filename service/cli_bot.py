@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import click
 
-from service.bots.core import LOOPBACK_NAMES, BotOptions
 from service.commands import ChineseGroup, assistant_of, common_options, notify
 from service.errors import OK
 
@@ -66,6 +65,8 @@ def wecom(**given: Any) -> int:
 
 
 def _run(platform: str, webhook: bool, host: str, port: int, address: str, per_minute: int, **given: Any) -> int:
+    from service.bots.core import LOOPBACK_NAMES, BotOptions
+
     # A bot runs for weeks: its log says when.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     assistant = assistant_of(given)

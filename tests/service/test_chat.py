@@ -14,6 +14,7 @@ import openai
 import pytest
 
 from service.chores import is_chore
+from service.errors import KewenError
 from service.keys import KeyRing
 from service.llm import ChatModel
 from service.settings import load_settings
@@ -236,8 +237,6 @@ def test_a_client_that_leaves_stops_the_work(url, shared_home, monkeypatch):
 
 
 def test_a_model_that_breaks_off_is_said_to_have(shared_home, monkeypatch):
-    from service.errors import KewenError
-
     def broken(self, messages, seconds):
         yield "宝山区集聚生物医药企业 449 家[1]。"
         yield "此外[1]"
@@ -358,6 +357,53 @@ def test_keys_as_the_client_knows_them(settings, tmp_path, shared_home):
             assert "sign=" in ask(client).choices[0].message.annotations[0].url_citation.url
             client.models.list()
             assert refused(lambda: client.models.list())[:2] == (openai.RateLimitError, "too_many_requests")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("query_too_long", openai.BadRequestError),
+        ("unknown_document", openai.BadRequestError),
+        ("model_mismatch", openai.ConflictError),
+        ("index_locked", openai.ConflictError),
+        ("index_unavailable", openai.InternalServerError),
+        ("insufficient_storage", openai.InternalServerError),
+        (None, openai.InternalServerError),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_every_status_as_the_client_knows_it(settings, assistant, monkeypatch, code, kind, stream):
+    def refuse(*arguments, **options):
+        raise KewenError(code, "不行。") if code else RuntimeError("/secret/path")
+
+    monkeypatch.setattr(assistant, "ask_events", refuse)
+    with (
+        serving(settings, assistant) as base,
+        openai.OpenAI(base_url=f"{base}/v1", api_key="x", max_retries=0) as client,
+    ):
+        assert refused(lambda: ask(client, stream=stream))[:2] == (kind, code or "internal_error")
+
+
+def test_a_foreign_origin_as_the_client_knows_it(url):
+    foreign = {"Origin": "https://evil.example"}
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0, default_headers=foreign) as client:
+        assert refused(lambda: ask(client))[:2] == (openai.PermissionDeniedError, "origin_forbidden")
+
+
+def test_what_goes_wrong_in_a_stream_is_an_error_of_the_client(settings, assistant, monkeypatch):
+    def breaks(*arguments, **options):
+        yield "先说一句"
+        raise RuntimeError("/secret/path")
+
+    monkeypatch.setattr(assistant, "ask_events", breaks)
+    with (
+        serving(settings, assistant) as base,
+        openai.OpenAI(base_url=f"{base}/v1", api_key="x", max_retries=0) as client,
+    ):
+        with pytest.raises(openai.APIError) as caught:
+            list(ask(client, stream=True))
+        assert caught.value.body["code"] == "internal_error"
+        assert "secret" not in str(caught.value)
 
 
 def test_models(client):
