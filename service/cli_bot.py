@@ -58,7 +58,9 @@ def dingtalk(**given: Any) -> int:
     return _run("dingtalk", **given)
 
 
-@bot.command(help="企业微信智能机器人。\n\n密钥：KEWEN_WECOM_BOT_ID、KEWEN_WECOM_SECRET；用 --webhook 则为 KEWEN_WECOM_TOKEN、KEWEN_WECOM_ENCODING_AES_KEY。")
+@bot.command(
+    help="企业微信智能机器人。\n\n密钥：KEWEN_WECOM_BOT_ID、KEWEN_WECOM_SECRET；用 --webhook 则为 KEWEN_WECOM_TOKEN、KEWEN_WECOM_ENCODING_AES_KEY。"
+)
 @_bot_options("长连接的地址，默认 wss://openws.work.weixin.qq.com。")
 def wecom(**given: Any) -> int:
     return _run("wecom", **given)
