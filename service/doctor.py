@@ -14,6 +14,7 @@ from corpus.library import Library, LibraryError
 from index.encoders import BUNDLED, damaged_files
 from service.assistant import Assistant
 from service.errors import DAMAGED, MODEL, OK, PARTIAL, STORAGE, KewenError
+from service.keys import KeyRing, check_exposure
 from service.settings import Settings
 
 
@@ -29,7 +30,7 @@ class Check:
 
 def examine(settings: Settings) -> list[Check]:
     """All checks, in the order in which a person would mend what they find. Changes nothing."""
-    looks: list[Callable[[Settings], Check]] = [_python, _segmenter, _home, _reports, _bundled, _encoder, _index]
+    looks: list[Callable[[Settings], Check]] = [_python, _segmenter, _home, _keys, _reports, _bundled, _encoder, _index]
     return [look(settings) for look in looks]
 
 
@@ -54,6 +55,15 @@ def _home(settings: Settings) -> Check:
             "数据目录", False, f"{settings.home} 不可写（{error.strerror}）。请改权限，或用 --home 另指一处。", STORAGE
         )
     return Check("数据目录", True, f"{settings.home} 可写")
+
+
+def _keys(settings: Settings) -> Check:
+    try:
+        keys = KeyRing(settings).listed()
+        check_exposure(settings, keys)
+    except KewenError as error:
+        return Check("密钥", False, error.message, error.exit_code)
+    return Check("密钥", True, f"{len(keys)} 个" if keys else "没有，服务只应答本机")
 
 
 def _reports(settings: Settings) -> Check:

@@ -346,7 +346,7 @@ def test_a_locked_index_says_who_writes(kewen, tmp_path):
 def test_doctor(kewen, tmp_path):
     code, out, _ = kewen("doctor")
     assert code == OK
-    assert out.count("✓") == 7
+    assert out.count("✓") == 8
     kewen("index", "build")
     path = tmp_path / "home/index/gen-000001/plain/dense/vectors.faiss"
     assert path.is_file()

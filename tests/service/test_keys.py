@@ -238,3 +238,12 @@ def test_a_key_that_asks_too_often_waits_and_another_does_not(assistant, setting
     assert refused.json()["error"]["code"] == "too_many_requests"
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert status(calm) == 200
+
+
+def test_the_doctor_looks_at_the_keys(kewen, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / FILE).write_text("{", encoding="utf-8")
+    code, out, _ = kewen("doctor", "--home", str(home))
+    assert code == 2
+    assert f"✗ 密钥：数据目录中的密钥文件 {FILE} 读不了" in out
