@@ -355,7 +355,7 @@ def test_doctor(kewen, tmp_path):
     assert code == 4
     assert "✗ 索引" in out
     checks = json.loads(kewen("doctor", "--json")[1])["checks"]
-    assert [x["ok"] for x in checks] == [True] * 6 + [False]
+    assert [x["ok"] for x in checks] == [True] * 7 + [False]
 
 
 @pytest.mark.parametrize(
