@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Callable
 from functools import cache
@@ -21,6 +22,7 @@ _LETTER = rf"[^\W_{_HAN_CLASS}]"
 _RUN = re.compile(rf"[{_HAN_CLASS}]+|{_LETTER}+(?:[.\-+#&/]{_LETTER}+)*\+*")
 # Frequency given to the domain's words: above any split of theirs, below everyday words.
 _DOMAIN_FREQUENCY = 3000
+_MAKING = threading.Lock()
 
 
 def fold_script(text: str) -> str:
@@ -76,12 +78,18 @@ def domain_words() -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-@cache
 def segmenter() -> Callable[[str], list[str]]:
     """jieba's search-mode cut: the Rust port where it is installed, else jieba itself.
 
-    Both read the same dictionary and give the same words (a test compares them).
+    Both read the same dictionary and give the same words (a test compares them). Threads that ask for it at once get
+    the same one: two that taught the engine its words would fall over each other.
     """
+    with _MAKING:
+        return _segmenter()
+
+
+@cache
+def _segmenter() -> Callable[[str], list[str]]:
     try:
         return rust_segmenter()
     except ImportError:

@@ -128,7 +128,11 @@ class Snapshot:
         if filters == Filters():
             return None
         allowed = {x.id for x in self.documents.values() if _matches(x, filters)}
-        return np.array([row.passage.document_id in allowed for row in self.rows], dtype=np.bool_)
+        named = filters.passage_ids
+        return np.array(
+            [x.passage.document_id in allowed and (named is None or x.passage.id in named) for x in self.rows],
+            dtype=np.bool_,
+        )
 
 
 def dump_documents(documents: Sequence[DocumentInfo]) -> bytes:

@@ -21,11 +21,15 @@ MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What may be found. None means: no restriction. `years` are the first and the last, both included."""
+    """What may be found. None means: no restriction. `years` are the first and the last, both included.
+
+    `passage_ids` name passages one by one, for those who know more about them than a filter can say.
+    """
 
     document_ids: frozenset[str] | None = None
     years: tuple[int, int] | None = None
     series: frozenset[str] | None = None
+    passage_ids: frozenset[str] | None = None
 
 
 NO_FILTERS = Filters()

@@ -16,7 +16,8 @@ from fractions import Fraction
 from typing import TypeGuard
 
 from corpus.citations import citation_label
-from index.types import DocumentInfo, Hit
+from corpus.types import Citation
+from index.types import DocumentInfo
 from service.errors import KewenError, echo
 
 Value = str | int | None
@@ -122,14 +123,10 @@ def document_fields(document: DocumentInfo) -> dict[str, Value]:
     }
 
 
-def passage_fields(hit: Hit) -> dict[str, Value]:
+def passage_fields(passage_id: str, citation: Citation) -> dict[str, Value]:
     """What may be asked of a passage beside: as a reader sees it, editorial headings in 〔…〕."""
-    cited = hit.citation
-    return {
-        "section": " › ".join(f"〔{name}〕" if name in cited.restored else name for name in cited.section),
-        "label": citation_label(cited),
-        "passage_id": hit.passage.id,
-    }
+    section = " › ".join(f"〔{name}〕" if name in citation.restored else name for name in citation.section)
+    return {"section": section, "label": citation_label(citation), "passage_id": passage_id}
 
 
 def read_conditions(given: object) -> Conditions:

@@ -136,7 +136,7 @@ class Guard:
             return b""
         headers = Headers(scope=scope)
         limit = self.settings.max_body
-        error = KewenError("body_too_large", f"请求体超过 {limit} 字节。")
+        error = KewenError("body_too_large", f"请求体超过 {limit} 字节。请分几次发送，或请管理员调大 KEWEN_MAX_BODY。")
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > limit:
             raise error

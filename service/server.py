@@ -36,6 +36,7 @@ def run(settings: Settings, notify: Notify) -> int:
         settings = replace(settings, port=listener.getsockname()[1])
         assistant = Assistant(settings, notify)
         assistant.retriever()
+        assistant.ask("科技创新", mode="extractive")  # the first who asks need not wait for dictionaries
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         notify(f"科问已就绪：http://{host}:{settings.port}（接口说明 /docs，按 Ctrl+C 停止）")
         config = uvicorn.Config(

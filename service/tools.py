@@ -53,7 +53,7 @@ class FetchArguments(BaseModel):
     """取原文的参数。"""
 
     id: str = Field(
-        description="段落编号，取自 search 或 ask 的结果", examples=["baoshan-2026-innovation-plan:862-960"]
+        description="段落编号，取自 search 或 ask 的结果", examples=["baoshan-2026-innovation-plan:2749-2878"]
     )
 
 

@@ -95,14 +95,15 @@ class Pipe:
         asked = [text for text in map(_text, body.get("messages") or ()) if text]
         if not asked:
             raise Failure("请用一句话写出要问的内容。")
-        if not self.valves.api_key.isascii():
+        key = self.valves.api_key.strip()
+        if not key.isascii():
             raise Failure(_BAD_KEY)
         history = [x for x in asked[:-1] if len(x) <= _LONGEST_HISTORY][-_HISTORY:]
         question = {"question": asked[-1], "history": history, "top_k": self.valves.top_k}
-        headers = {"Authorization": f"Bearer {self.valves.api_key}"} if self.valves.api_key else {}
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             async with asyncio.timeout(self.valves.timeout), httpx.AsyncClient(timeout=self.valves.timeout) as client:
-                url = f"{self.valves.base_url.rstrip('/')}/v1/ask"
+                url = f"{self.valves.base_url.strip().rstrip('/').removesuffix('/v1')}/v1/ask"
                 response = await client.post(url, json=question, headers=headers)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise Failure(f"等了 {self.valves.timeout:g} 秒，科问服务还没有答复。请稍后再试。") from error

@@ -123,17 +123,18 @@ class DingTalkBot:
         if not is_theirs and not (parts.netloc == self._own and _is_safe(session.url)):
             raise NotDelivered("the session's address is none of DingTalk's")
         at = [session.staff_id] if session.staff_id else []
-        answer = post(
-            session.url,
-            {
-                "msgtype": "markdown",
-                "markdown": {
-                    "title": text.partition("\n")[0][:_TITLE],
-                    "text": "\n\n".join([*(f"@{x}" for x in at), text]),
-                },
-                "at": {"atUserIds": at, "isAtAll": False},
+        said = {
+            "msgtype": "markdown",
+            "markdown": {
+                "title": text.partition("\n")[0][:_TITLE],
+                "text": "\n\n".join([*(f"@{x}" for x in at), text]),
             },
-        )
+            "at": {"atUserIds": at, "isAtAll": False},
+        }
+        try:
+            answer = post(session.url, said)
+        except ConnectionError:  # closed before it answered: the message comes once, so its answer is tried twice
+            answer = post(session.url, said)
         if answer.get("errcode", 0) != 0:
             raise NotDelivered(f"DingTalk answered {answer['errcode']}: {answer.get('errmsg')}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import urllib.error
 import urllib.request
 from collections import deque
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("kewen")
 _TOPIC = "/v1.0/im/bot/messages/get"
 _TIMEOUT = 10.0
+_PAUSE = 1.0
 _LONGEST_ANSWER = 1 << 20
 
 Take = Callable[[Mapping[str, Any]], None]
@@ -36,9 +38,14 @@ def stream(client_id: str, client_secret: str, address: str, take: Take) -> Loop
     sdk = _sdk()
     client = sdk.DingTalkStreamClient(sdk.Credential(client_id, client_secret), logger=_SdkLog())
     first = deque([_open(client, address)])
+    opened = 0.0
 
     def open_connection() -> dict[str, Any] | None:
-        # The SDK's own has no time limit, and takes wrong credentials for a bad line.
+        # The SDK's own has no time limit, and takes wrong credentials for a bad line; and where a connection was closed
+        # in good order it opens the next at once, hundreds a second.
+        nonlocal opened
+        time.sleep(max(0.0, opened + _PAUSE - time.monotonic()))
+        opened = time.monotonic()
         try:
             return first.popleft() if first else _open(client, address)
         except KewenError as error:

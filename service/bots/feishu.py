@@ -139,7 +139,8 @@ def read_event(event: Mapping[str, Any], bot_id: str) -> Message | None:
 
 
 def _is_bot(mention: Mapping[str, Any], bot_id: str) -> bool:
-    return bool(mention["id"].get("open_id") == bot_id)
+    ids = mention.get("id")
+    return isinstance(ids, Mapping) and ids.get("open_id") == bot_id
 
 
 def _content(kind: str, content: Mapping[str, Any]) -> str | None:

@@ -216,6 +216,8 @@ class WeComConnection:
             _LOG.warning("a frame of WeCom could not be read: %s", type(error).__name__)
 
     def _question(self, request: str, body: Any) -> None:  # noqa: ANN401 - JSON, of whatever form
+        if request in self._exchanges:  # sent again while it is being answered
+            return
         message = read_message(body)
         exchange = self._exchanges[request] = _Exchange(self, request)
         while len(self._exchanges) > _KEPT:

@@ -18,8 +18,9 @@ MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 _LONGEST = 20_480
 """Bytes of UTF-8 that a message may have."""
 _MORE = "\n……（太长，以下略去）"
-# The client puts a space after the name; names have none.
-_MENTION = re.compile(r"^(?:\s*@\S+(?:\s+|$))+|\s@\S+\s*$")
+# The client puts a space after the name; names have none, and a question that follows without one is kept.
+_MENTION = re.compile(r"^(?:\s*@\S+\s+)+|^\s*@\S{1,12}$")
+_LAST_MENTION = re.compile(r"\s@\S+\s*$")
 
 
 def read_message(body: Mapping[str, Any]) -> Message:
@@ -35,7 +36,8 @@ def read_message(body: Mapping[str, Any]) -> Message:
         raise ValueError("ids should be strings")
     text = _content(body)
     if text is not None and is_group:
-        text = _MENTION.sub("", text)
+        without = _MENTION.sub("", text)
+        text = _LAST_MENTION.sub("", text) if without == text else without
     return Message(ids[0], ids[1], ids[2], (text or "").strip(), is_group, text is not None)
 
 

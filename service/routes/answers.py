@@ -14,8 +14,9 @@ from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
 from service.routes.events import stream
-from service.routes.sse import event_stream, in_thread
+from service.routes.sse import event_stream
 from service.schemas import AskIn, AskOut, FiltersIn
+from service.threads import in_thread
 
 
 def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[int | str, dict[str, Any]]) -> None:

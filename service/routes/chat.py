@@ -24,7 +24,8 @@ from service.problems import openai_error
 from service.routes.answers import filters_of
 from service.routes.embeddings import MODELS as EMBEDDING_MODELS
 from service.routes.rerank import MODEL as RERANK_MODEL
-from service.routes.sse import event_stream, in_thread
+from service.routes.sse import event_stream
+from service.threads import in_thread
 from service.tokens import count
 
 _LOG = logging.getLogger("kewen")

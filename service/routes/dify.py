@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from index.types import NO_FILTERS, DocumentInfo, Filters, Hit
 from service.answers import Answer
 from service.assistant import Assistant
 from service.checks import checked_query
-from service.conditions import FIELDS, OPERATORS, document_fields, passage_fields, read_conditions
+from service.conditions import FIELDS, OPERATORS, Conditions, document_fields, passage_fields, read_conditions
 from service.errors import KewenError, echo
 from service.links import Links
 
@@ -109,15 +110,12 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         if not allowed:
             return {"records": []}
         filters = NO_FILTERS if len(allowed) == len(snapshot.documents) else Filters(document_ids=allowed)
-        # What only passages can tell is looked for among as many as there may be.
-        wanted = settings.max_top_k if conditions.concerns_passages else top_k
-        answer = assistant.ask(query, wanted, "passages", filters)
-        records = []
-        for hit, score in _scored(answer):
-            known = document_fields(snapshot.documents[hit.passage.document_id])
-            if score >= (setting.score_threshold or 0) and conditions.holds({**known, **passage_fields(hit)}):
-                records.append(_record(hit, score, known, links))
-        return {"records": sorted(records[:top_k], key=lambda x: -x["score"])}
+        if conditions.concerns_passages:
+            filters = replace(filters, passage_ids=_passages(snapshot, conditions, allowed))
+        answer = assistant.ask(query, top_k, "passages", filters)
+        least = setting.score_threshold or 0
+        records = [_record(hit, score, snapshot, links) for hit, score in _scored(answer) if score >= least]
+        return {"records": sorted(records, key=lambda x: -x["score"])}
 
     for n, path in enumerate(f"{prefix}{slash}retrieval" for prefix in PREFIXES for slash in ("/", "//")):
         routes.post(
@@ -146,6 +144,15 @@ def _knowledge(snapshot: Snapshot, knowledge_id: str) -> Iterable[DocumentInfo]:
     return found
 
 
+def _passages(snapshot: Snapshot, conditions: Conditions, documents: frozenset[str]) -> frozenset[str]:
+    """The passages of these documents that the conditions hold of."""
+    known = {name: document_fields(snapshot.documents[name]) for name in documents}
+    found = (x.passage for x in snapshot.rows if x.passage.document_id in documents)
+    return frozenset(
+        x.id for x in found if conditions.holds({**known[x.document_id], **passage_fields(x.id, snapshot.citation(x))})
+    )
+
+
 def _scored(answer: Answer) -> list[tuple[Hit, float]]:
     """The hits, each with its calibrated score, 0 to 1, of 4 digits.
 
@@ -158,13 +165,13 @@ def _scored(answer: Answer) -> list[tuple[Hit, float]]:
     return [(hit, round(min(max(answer.confidence * hit.score / best, 0), 1), 4)) for hit in answer.hits]
 
 
-def _record(hit: Hit, score: float, known: dict[str, Any], links: Links) -> dict[str, Any]:
+def _record(hit: Hit, score: float, snapshot: Snapshot, links: Links) -> dict[str, Any]:
     """A record as Dify reads it: all four keys, and metadata without any null, which Dify does not bear."""
     citation = hit.citation
     first, last = citation.lines
     metadata = {
-        **known,
-        **passage_fields(hit),
+        **document_fields(snapshot.documents[hit.passage.document_id]),
+        **passage_fields(hit.passage.id, citation),
         "path": links.document_url(citation.document_id),
         "lines": str(first) if first == last else f"{first}–{last}",
         "char_start": citation.spans[0][0],

@@ -12,6 +12,7 @@ from service.assistant import Assistant
 from service.links import Links
 from service.routes.native import VERSION
 from service.schemas import ErrorOut
+from service.threads import in_thread
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorOut, "description": "没有这个段落"},
@@ -37,8 +38,8 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         return over.fetch(body)
 
     @calls.post("/ask", operation_id="ask", summary="提问", description=tools.ASK)
-    def ask(body: tools.AskArguments) -> tools.Asked:
-        return over.ask(body)
+    async def ask(body: tools.AskArguments) -> tools.Asked:
+        return await in_thread(lambda: over.ask(body))
 
     described = get_openapi(
         title="科问 kewen",

@@ -121,7 +121,6 @@
 
     /** The whole answer, which alone counts: what was said before stands where it agrees. */
     answer(answer) {
-      this.status.remove();
       if (answer.resolved !== answer.question) {
         this.notices.prepend(make("p", { class: "notice" }, `理解为：${tidy(answer.resolved)}`));
       }
@@ -138,6 +137,7 @@
         }
         this.body.append(sourcesElement(answer.citations));
       }
+      this.status.remove(); // last: what can't be read is told there
     }
 
     near(name, hits) {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,11 +42,11 @@ def test_without_the_rust_port_the_reference_serves(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "rjieba", None)
-    segment.segmenter.cache_clear()
+    segment._segmenter.cache_clear()
     try:
         assert "宝山区" in segment.words("宝山区有多少家企业")
     finally:
-        segment.segmenter.cache_clear()
+        segment._segmenter.cache_clear()
 
 
 @pytest.mark.parametrize("word", ["先投后股", "大零号湾", "宝山区", "漕河泾园", "吴淞材料实验室"])
@@ -88,3 +91,16 @@ def test_a_comma_between_clauses_joins_no_figures():
 def test_folding_twice_changes_nothing(text):
     once = segment.normalise(text)
     assert segment.normalise(once) == once
+
+
+def test_threads_that_begin_at_once_share_one_segmenter():
+    script = (
+        "import threading; from index.segment import segmenter; gate = threading.Barrier(8); out = []\n"
+        "def go():\n"
+        "    gate.wait()\n"
+        "    out.append(segmenter()('宝山区生物医药')[0])\n"
+        "threads = [threading.Thread(target=go) for _ in range(8)]\n"
+        "[x.start() for x in threads]; [x.join() for x in threads]; print(len(out))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("8\n", "")

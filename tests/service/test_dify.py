@@ -567,3 +567,26 @@ def test_whatever_is_sent_is_read_or_refused(sent):
         return
     assert refused.code in ("invalid_request", "unknown_field", "unknown_operator")
     assert len(refused.message) < 600
+
+
+def test_a_condition_on_passages_is_looked_at_before_they_are_ranked(assistant, settings):
+    client = TestClient(create_app(assistant, settings), base_url="http://127.0.0.1")
+    rows = assistant.retriever().snapshot.rows
+
+    def retrieved(query, name, operator, value, top_k=100):
+        condition = {"conditions": [{"name": name, "comparison_operator": operator, "value": value}]}
+        body = {
+            "knowledge_id": "kewen",
+            "query": query,
+            "retrieval_setting": {"top_k": top_k, "score_threshold": 0},
+            "metadata_condition": condition,
+        }
+        return client.post("/retrieval", json=body).json()["records"]
+
+    for row in rows[::40]:
+        found = retrieved("有哪些重点产业？", "passage_id", "is", row.passage.id)
+        assert [x["metadata"]["passage_id"] for x in found] == [row.passage.id]
+    there = [x for x in rows if any("长宁" in name for name in x.passage.section)]
+    assert len(retrieved("有哪些重点产业？", "section", "contains", "长宁")) == len(there) > 1
+    beside = retrieved("宝山区有多少家生物医药企业？", "section", "contains", "黄浦")
+    assert all(x["score"] < 0.25 for x in beside), "the confidence is of what may be found"

@@ -299,7 +299,7 @@ def test_other_names_of_the_service_need_a_key_and_are_served_with_it(settings):
     settings = replace(settings, **names, public_url="https://kewen.example.cn", api_key="secret", mcp="on")
     key = {"authorization": "Bearer secret"}
     with TestClient(create_app(Assistant(settings), settings)) as client:
-        for host in ("kewen.lan", "kewen.lan:8765", "kewen.example.cn", "localhost:1"):
+        for host in ("kewen.lan", "KEWEN.lan.:8765", "kewen.example.cn", "LOCALHOST:1"):
             sent = headers(host=host)
             assert client.post("/mcp", json=message(), headers=sent).status_code == 401
             assert client.post("/mcp", json=message(), headers={**sent, **key}).status_code == 200

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -16,8 +19,10 @@ from service.app import create_app
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
+from service.llm import ChatModel
 from service.settings import Settings, load_settings
 from service.tools import AskArguments, FetchArguments, SearchArguments, Tools, read_arguments, schema_of
+from tests.live import serving
 
 QUESTION = "宝山区有多少家生物医药企业？"
 ABSENT = "深圳2024年的GDP是多少？"
@@ -280,3 +285,23 @@ def test_the_address_of_the_tool_server_is_the_one_that_readers_see(settings):
     assert client.get("/tools/openapi.json").status_code == 401
     described = client.get("/tools/openapi.json", headers={"Authorization": "Bearer secret"}).json()
     assert described["servers"] == [{"url": "https://kewen.example.cn/base/tools"}]
+
+
+def test_a_model_that_hangs_holds_up_nothing_else(shared_home, monkeypatch):
+    go = threading.Event()
+
+    def hangs(self, messages, seconds):
+        go.wait(20)
+        yield "宝山区集聚生物医药企业 449 家[1]。"
+
+    monkeypatch.setattr(ChatModel, "stream", hangs)
+    given = {"home": shared_home, "llm_url": "http://127.0.0.1:9/v1", "llm_model": "m", "answer_mode": "generative"}
+    asked = {"question": "宝山区有多少家生物医药企业？"}
+    with serving(load_settings(given, {})) as url, httpx.Client(timeout=10) as http, ThreadPoolExecutor(45) as pool:
+        try:
+            waiting = [pool.submit(httpx.post, f"{url}/tools/ask", json=asked, timeout=30) for _ in range(45)]
+            assert http.post(f"{url}/v1/search", json={"query": "宝山"}).status_code == 200
+            assert not any(x.done() for x in waiting)
+        finally:
+            go.set()
+        assert all(x.result().status_code == 200 for x in waiting)

@@ -141,6 +141,11 @@ def test_a_key_that_is_none_is_named(key: str):
         ({"text": {"content": "@科问\u2005@李四 问题 "}, "chattype": "group", "chatid": "c"}, "问题"),
         ({"text": {"content": "问题 @科问 "}, "chattype": "group", "chatid": "c"}, "问题"),
         ({"text": {"content": "@科问"}, "chattype": "group", "chatid": "c"}, ""),
+        ({"text": {"content": "@科问 报告里的 @符号"}, "chattype": "group", "chatid": "c"}, "报告里的 @符号"),
+        (
+            {"text": {"content": "@科问宝山区有多少家高新企业？"}, "chattype": "group", "chatid": "c"},
+            "@科问宝山区有多少家高新企业？",
+        ),
         ({"text": {"content": "邮箱a@b.cn是谁的"}, "chattype": "group", "chatid": "c"}, "邮箱a@b.cn是谁的"),
         ({"text": {"content": "@all 是什么"}}, "@all 是什么"),
         ({"msgtype": "voice", "voice": {"content": " 说的话 "}}, "说的话"),
