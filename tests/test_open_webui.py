@@ -307,8 +307,9 @@ def test_keys(ask: Ask, settings: Settings, assistant: Assistant):
             text, events = ask(QUESTION, valves={"base_url": address, "api_key": wrong})
             assert text == "科问服务不认密钥。请管理员核对函数阀门中的 api_key。"
             assert statuses(events)[-1] == ("没有答成", True)
-        text, events = ask(QUESTION, valves={"base_url": address, "api_key": key})
-    assert "449 家" in text
+        for end in ("", "/", "/v1", "/v1/ "):
+            text, events = ask(QUESTION, valves={"base_url": f"{address}{end}", "api_key": f" {key}\n"})
+            assert "449 家" in text
     assert "&sign=" in passages(events)[0][1]["url"]
 
 

@@ -351,6 +351,7 @@ FAULTS = {
         lambda _: streamed(event("sentence", **SAID), event("error", message="服务内部出错。")),
         "服务内部出错。",
     ),
+    "another version": (lambda _: streamed("event: answer\ndata: null\n\n"), "回答没有说完就中断了，请再问一次。"),
     "nonsense": (lambda _: streamed("event: answer\ndata: {\n\n"), "回答没有说完就中断了，请再问一次。"),
 }
 

@@ -261,6 +261,24 @@ def test_an_answer_does_not_follow_where_it_is_led(platform: Platform, dingtalk:
     assert platform.rest.calls.empty()
 
 
+def test_an_answer_is_tried_again_where_the_line_was_closed(
+    platform: Platform, dingtalk: DingTalkBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
+        tried.append(url)
+        if len(tried) == 1:
+            raise ConnectionResetError
+        return {"errcode": 0}
+
+    monkeypatch.setattr("service.bots.dingtalk.post", post)
+    read = read_message(platform.message())
+    assert read is not None
+    dingtalk.reply(read[1], "答")
+    assert len(tried) == 2
+
+
 def test_a_session_that_is_over_is_logged(
     platform: Platform, dingtalk: DingTalkBot, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -539,6 +539,15 @@ def test_a_refused_answer_stands_in_the_log(
         assert f"message m1 was not delivered: WeCom answered {code}" in caplog.text
 
 
+def test_a_frame_that_comes_twice_is_answered_once(wecom: WeCom, make_desk: Callable[..., Desk]):
+    with connected(wecom, make_desk(markdown=True)):
+        for _ in range(2):
+            wecom.push("aibot_msg_callback", message())
+        assert "449 家" in str(wecom.answer("r1"))
+        wecom.push("aibot_msg_callback", message(msgid="m2"), "r2")
+        assert "449 家" in str(wecom.answer("r2")), "the worker is free again"
+
+
 def test_an_answer_that_is_not_acknowledged_is_said_once_more(
     wecom: WeCom, make_desk: Callable[..., Desk], caplog: pytest.LogCaptureFixture
 ):
