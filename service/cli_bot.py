@@ -12,6 +12,7 @@ import click
 
 from service.commands import ChineseGroup, assistant_of, common_options, notify
 from service.errors import OK
+from service.settings import LOOPBACK_NAMES
 
 
 @click.group(cls=ChineseGroup, help="聊天机器人：飞书、钉钉、企业微信。在群里 @ 它，或单独问它。")
@@ -67,7 +68,7 @@ def wecom(**given: Any) -> int:
 
 
 def _run(platform: str, webhook: bool, host: str, port: int, address: str, per_minute: int, **given: Any) -> int:
-    from service.bots.core import LOOPBACK_NAMES, BotOptions
+    from service.bots.core import BotOptions
 
     # A bot runs for weeks: its log says when.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)

@@ -24,6 +24,8 @@ PLATFORMS = ("feishu", "dingtalk", "wecom")
 """Tables of the configuration file that belong to the chat bots; `service/bots/credentials.py` reads them."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names by which a machine speaks to itself, as a Host header has them."""
+LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
+"""The same, as an address to listen on or the host of a URL has them."""
 MCP_MODES = ("auto", "on", "off")
 
 
@@ -194,7 +196,7 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Nothing beyond this machine can reach the service."""
-        return self.host in ("127.0.0.1", "::1", "localhost")
+        return self.host in LOOPBACK_NAMES
 
     @property
     def base_url(self) -> str:

@@ -19,10 +19,10 @@ from service.assistant import Assistant
 from service.bots.memory import Histories, Pace, Seen
 from service.errors import KewenError, echo
 from service.links import Links
+from service.settings import LOOPBACK_NAMES
 
 _LOG = logging.getLogger("kewen")
 
-LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
 _WAITING = 100
 """So many questions may wait for a worker."""
 _MOST_SOURCES = 3

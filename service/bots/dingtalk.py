@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 
 from service.assistant import Assistant
 from service.bots.background import run_until_stopped
-from service.bots.core import LOOPBACK_NAMES, BotOptions, Desk, Message, NotDelivered
+from service.bots.core import BotOptions, Desk, Message, NotDelivered
 from service.bots.credentials import Credential, load_credentials
 from service.bots.dingtalk_gateway import Take, post, stream
 from service.errors import KewenError
 from service.keeper import Notify
 from service.links import Links
+from service.settings import LOOPBACK_NAMES
 
 _LOG = logging.getLogger("kewen")
 _WANTED = (

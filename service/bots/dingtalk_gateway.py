@@ -14,8 +14,9 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from service.bots.background import LoopThread
-from service.bots.core import LOOPBACK_NAMES, NotDelivered
+from service.bots.core import NotDelivered
 from service.errors import KewenError, echo
+from service.settings import LOOPBACK_NAMES
 
 if TYPE_CHECKING:
     import asyncio

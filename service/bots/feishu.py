@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from service.answer_render import tidy
 from service.assistant import Assistant
 from service.bots.background import LoopThread, run_until_stopped
-from service.bots.core import LOOPBACK_NAMES, BotOptions, Desk, Message, NotDelivered
+from service.bots.core import BotOptions, Desk, Message, NotDelivered
 from service.bots.credentials import Credential, load_credentials
 from service.bots.feishu_callback import RECEIVED, FeishuCallback, missing
 from service.errors import KewenError, echo
 from service.keeper import Notify
 from service.links import Links
+from service.settings import LOOPBACK_NAMES
 
 _LOG = logging.getLogger("kewen")
 _APP = (

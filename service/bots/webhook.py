@@ -15,9 +15,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from service.bots.core import LOOPBACK_NAMES, BotOptions
+from service.bots.core import BotOptions
 from service.errors import KewenError
 from service.keeper import Notify
+from service.settings import LOOPBACK_NAMES
 
 _LOG = logging.getLogger("kewen")
 _LONGEST_BODY = 1 << 20

@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.assistant import Assistant
-from service.bots.core import LOOPBACK_NAMES, BotOptions, Desk
+from service.bots.core import BotOptions, Desk
 from service.bots.credentials import Credential, load_credentials
 from service.bots.wecom_crypto import WeComCrypto, forbidden
 from service.bots.wecom_messages import MALFORMED, SEARCHING, WELCOME, read_message, stream_body, text_body
 from service.errors import KewenError
 from service.keeper import Notify
 from service.links import Links
+from service.settings import LOOPBACK_NAMES
 
 ADDRESS = "wss://openws.work.weixin.qq.com"
 """Where WeCom takes long connections."""

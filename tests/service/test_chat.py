@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -22,18 +21,6 @@ from tests.live import serving
 
 QUESTION = "宝山区有多少家生物医药企业？"
 ABSENT = "上海有多少家火锅店？"
-
-
-@pytest.fixture(scope="module")
-def url(shared_home):
-    with serving(load_settings({"home": shared_home}, {})) as base:
-        yield base
-
-
-@pytest.fixture(scope="module")
-def client(url):
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as made:
-        yield made
 
 
 def ask(client, content=QUESTION, **more):
@@ -491,14 +478,7 @@ def test_a_question_is_no_chore(question):
     assert not is_chore(question)
 
 
-def test_a_model_that_hangs_holds_up_nothing_else(shared_home, monkeypatch):
-    go = threading.Event()
-
-    def hangs(self, messages, seconds):
-        go.wait(20)
-        yield "宝山区集聚生物医药企业 449 家[1]。"
-
-    monkeypatch.setattr(ChatModel, "stream", hangs)
+def test_a_model_that_hangs_holds_up_nothing_else(shared_home, hanging):
     given = {"home": shared_home, "llm_url": "http://127.0.0.1:9/v1", "llm_model": "m"}
     body = {"model": "kewen-generative", "messages": [{"role": "user", "content": QUESTION}]}
     with serving(load_settings(given, {})) as base, httpx.Client(timeout=20) as http, ThreadPoolExecutor(60) as pool:
@@ -514,5 +494,5 @@ def test_a_model_that_hangs_holds_up_nothing_else(shared_home, monkeypatch):
                 assert "449" in http.post(address, json={**body, "model": "kewen-extractive"}).text
                 assert not any(x.done() for x in waiting)
         finally:
-            go.set()
+            hanging.set()
         assert all(x.result().status_code == 200 for x in waiting)

@@ -19,23 +19,10 @@ from hypothesis import strategies as st
 from service.app import create_app
 from service.assistant import Assistant
 from service.routes.embeddings import MODELS, PASSAGE, QUERY, whole_characters
-from service.settings import load_settings
 from service.tokens import count
 from tests.live import serving
 
 TEXTS = ["宝山区有多少家生物医药企业？", "研发投入强度", "𠮷野家 G60", "which park works on robots?"]
-
-
-@pytest.fixture(scope="module")
-def url(shared_home):
-    with serving(load_settings({"home": shared_home}, {})) as base:
-        yield base
-
-
-@pytest.fixture(scope="module")
-def client(url):
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as made:
-        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from service.app import create_app
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
-from service.llm import ChatModel
 from service.settings import Settings, load_settings
 from service.tools import AskArguments, FetchArguments, SearchArguments, Tools, read_arguments, schema_of
 from tests.live import serving
@@ -287,14 +285,7 @@ def test_the_address_of_the_tool_server_is_the_one_that_readers_see(settings):
     assert described["servers"] == [{"url": "https://kewen.example.cn/base/tools"}]
 
 
-def test_a_model_that_hangs_holds_up_nothing_else(shared_home, monkeypatch):
-    go = threading.Event()
-
-    def hangs(self, messages, seconds):
-        go.wait(20)
-        yield "宝山区集聚生物医药企业 449 家[1]。"
-
-    monkeypatch.setattr(ChatModel, "stream", hangs)
+def test_a_model_that_hangs_holds_up_nothing_else(shared_home, hanging):
     given = {"home": shared_home, "llm_url": "http://127.0.0.1:9/v1", "llm_model": "m", "answer_mode": "generative"}
     asked = {"question": "宝山区有多少家生物医药企业？"}
     with serving(load_settings(given, {})) as url, httpx.Client(timeout=10) as http, ThreadPoolExecutor(45) as pool:
@@ -303,5 +294,5 @@ def test_a_model_that_hangs_holds_up_nothing_else(shared_home, monkeypatch):
             assert http.post(f"{url}/v1/search", json={"query": "宝山"}).status_code == 200
             assert not any(x.done() for x in waiting)
         finally:
-            go.set()
+            hanging.set()
         assert all(x.result().status_code == 200 for x in waiting)
