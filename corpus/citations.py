@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from corpus.lines import line_range, line_starts
+from corpus.lines import line_range, line_starts, page_range
 from corpus.types import Citation, Document, Passage, Span, check_spans, join_spans, slice_spans
 
 
@@ -25,6 +25,7 @@ def cite_passage(title: str, year: int, passage: Passage) -> Citation:
         lines=passage.lines,
         spans=passage.spans,
         quote=passage.text,
+        pages=passage.pages,
     )
 
 
@@ -35,11 +36,12 @@ def cite(document: Document, passage: Passage, start: int = 0, end: int | None =
         ValueError: the range is empty or outside the passage.
     """
     end = len(passage.text) if end is None else end
-    return cite_part(cite_passage(document.title, document.year, passage), document.text, start, end)
+    whole = cite_passage(document.title, document.year, passage)
+    return cite_part(whole, document.text, start, end, document.page_starts)
 
 
-def cite_part(whole: Citation, text: str, start: int, end: int) -> Citation:
-    """The citation of `[start, end)` of the quote of another; `text` is the whole document's.
+def cite_part(whole: Citation, text: str, start: int, end: int, page_starts: Sequence[int] = ()) -> Citation:
+    """The citation of `[start, end)` of the quote of another; `text` is the whole document's, as are `page_starts`.
 
     Raises:
         ValueError: the range is empty or outside the quote.
@@ -48,7 +50,8 @@ def cite_part(whole: Citation, text: str, start: int, end: int) -> Citation:
         raise ValueError(f"[{start}, {end}) is not within the passage's {len(whole.quote)} characters")
     spans = slice_spans(whole.spans, start, end)
     lines = line_range(line_starts(text), spans[0][0], spans[-1][1])
-    return replace(whole, lines=lines, spans=spans, quote=join_spans(text, spans))
+    pages = page_range(page_starts, spans[0][0], spans[-1][1])
+    return replace(whole, lines=lines, pages=pages, spans=spans, quote=join_spans(text, spans))
 
 
 def verify(document: Document, citation: Citation) -> None:

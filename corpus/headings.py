@@ -23,6 +23,8 @@ _LEADERS = re.compile(r"(?:[.·⋯]{3,}|…+)\s*(?:[-–—]\s*)?\d{1,4}\s*[-–
 _LETTER = re.compile(r"[^\W\d_]")
 _SPECIAL = re.compile(r"前\s*言|引\s*言|序\s*言|导\s*言|目\s*录|附\s*录.{0,20}|附件.{0,20}|结\s*语|后\s*记|编制说明")
 
+RANK_NUMBERED = 10
+"""The outermost numbered rank; above it are Markdown's and a format's own levels."""
 RANK_BULLET = 25
 RANK_PLACE = 60
 _RANKS: tuple[tuple[re.Pattern[str], int], ...] = (
@@ -73,6 +75,12 @@ def heading_of(line: Line) -> Heading | None:
     if _PLACE.fullmatch(name) or _PLACE_SLOGAN.fullmatch(name):
         return Heading(name, RANK_PLACE, place=_PLACE.fullmatch(name) is not None)
     return None
+
+
+def named_heading(text: str, level: int) -> Heading:
+    """A heading that the file's format marks as one of that level."""
+    name = plain_name(text)
+    return Heading(name or text, level, place=_PLACE.fullmatch(name) is not None)
 
 
 def editorial_heading(name: str) -> Heading:

@@ -147,6 +147,11 @@ def line_starts(text: str) -> list[int]:
     return [0] + [m.end() for m in re.finditer(r"\r\n|\n|\r", text)]
 
 
+def page_range(starts: Sequence[int], start: int, end: int) -> tuple[int, int] | None:
+    """First and last page (from 1) of `[start, end)`; None where there are no pages."""
+    return line_range(starts, start, end) if starts else None
+
+
 def line_range(starts: Sequence[int], start: int, end: int) -> tuple[int, int]:
     """First and last line (from 1) of `[start, end)`."""
     return bisect_right(starts, start), bisect_right(starts, end - 1)

@@ -12,7 +12,7 @@ from corpus.elements import Element, Structure
 from corpus.headings import is_slogan
 from corpus.joins import extend
 from corpus.leads import Part, split_at_leads
-from corpus.lines import line_range, line_starts
+from corpus.lines import line_range, line_starts, page_range
 from corpus.sentences import clause_spans, sentence_spans
 from corpus.types import Document, Kind, Passage, Section, Span, join_spans, slice_spans
 
@@ -62,6 +62,7 @@ def _passage(document: Document, structure: Structure, draft: _Draft, starts: li
         text=join_spans(document.text, draft.spans),
         lines=line_range(starts, draft.spans[0][0], draft.spans[-1][1]),
         columns=draft.columns,
+        pages=page_range(document.page_starts, draft.spans[0][0], draft.spans[-1][1]),
     )
 
 

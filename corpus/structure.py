@@ -14,7 +14,7 @@ from corpus.joins import Outlook, extend, join, join_lines
 from corpus.lines import Line, read_lines
 from corpus.notes import NoteMarks
 from corpus.sections import attach_notes, close_sections, demote_empty
-from corpus.tokens import Token, TokenKind, is_markdown, printed_line, tokenise
+from corpus.tokens import Token, TokenKind, is_flowing, printed_line, tokenise
 from corpus.types import Document, Section, Span, join_spans
 
 _TABLE_CAPTION = re.compile(r"(?:表|附表)\s*[\d一二三四五六七八九十]")
@@ -30,8 +30,8 @@ def parse(document: Document) -> Structure:
         corpus.tokens.ManifestMismatch: an editorial heading of the manifest can't be placed.
     """
     lines = read_lines(document.text)
-    markdown = is_markdown(document, lines)
-    builder = _Builder(document.text, lines, tokenise(document, lines, markdown), markdown)
+    flows = is_flowing(document, lines)
+    builder = _Builder(document.text, lines, tokenise(document, lines, flows), flows, not document.heading_marks)
     builder.build()
     return Structure(tuple(builder.sections), tuple(builder.elements), tuple(builder.left_out))
 
@@ -51,7 +51,9 @@ class _Builder:
     text: str
     lines: list[Line]
     tokens: list[Token]
-    markdown: bool
+    flows: bool
+    labels: bool
+    """A short line without number may be a heading: the format marks none."""
     sections: list[Section] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -132,7 +134,7 @@ class _Builder:
             self._open_table(token, token.name, ())
         elif self._last_cut() and self.ahead.cuts_paragraph(i):
             self._leave_out(token, "caption")
-        elif self.ahead.opens_body(i):
+        elif self.labels and self.ahead.opens_body(i):
             self._open_section(replace(token, heading=Heading(token.name, RANK_BULLET, label=True)))
         elif self.elements and self.ahead.is_caption(i):
             self._leave_out(token, "caption")
@@ -154,7 +156,7 @@ class _Builder:
         self._has_body()
         if token.lines[0].literal:
             self._append(Element("text", self._section, [(token.start, token.end)]))
-        elif len(token.lines) == 1 or self.markdown or token.wrapped:
+        elif len(token.lines) == 1 or self.flows or token.wrapped:
             spans = join_lines(self.text, token)
             finished = token.lines[-1].is_finished
             self._append(Element("text", self._section, spans, finished=finished))
@@ -236,9 +238,9 @@ class _Builder:
         return element if element.section == self._section else None
 
     def _last_cut(self) -> Element | None:
-        """The last element, if a page break may have cut its last sentence. Markdown has no pages."""
+        """The last element, if a page break may have cut its last sentence. What flows has no pages."""
         last = self._last_body()
-        if self.markdown or last is None or last.finished or last.kind not in ("text", "list"):
+        if self.flows or last is None or last.finished or last.kind not in ("text", "list"):
             return None
         if last.kind == "list" and len(self._tail(last).splitlines()[-1]) < _CUT_ITEM:
             return None

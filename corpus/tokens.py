@@ -9,17 +9,20 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from corpus.headings import (
+    RANK_NUMBERED,
     Heading,
     editorial_heading,
     heading_of,
     is_contents_line,
     is_item_rank,
     is_label,
+    named_heading,
 )
 from corpus.lines import Line, wrap_width
 from corpus.types import Document, EditorialHeading
@@ -74,17 +77,20 @@ class ManifestMismatch(ValueError):
     """The manifest names a text that the document does not hold exactly once, at a line's start."""
 
 
-def tokenise(document: Document, lines: list[Line], markdown: bool) -> list[Token]:
+def tokenise(document: Document, lines: list[Line], flows: bool) -> list[Token]:
     """The tokens of the document's `lines` in order; an editorial heading stands where the manifest puts it.
+
+    `flows`: lines that follow each other are one paragraph, as in Markdown.
 
     Raises:
         ManifestMismatch: an editorial heading can't be placed.
     """
     left_out = _title_lines(lines, document.title) | _contents_lines(lines) | _page_lines(lines)
     editorial = _place_editorial(document, lines)
+    marked = _Marked(document, lines)
     left_out |= {printed_line(lines, x).start: "heading" for x in document.editorial_headings if x.printed}
     wrapped = wrap_width(lines) is not None
-    stops = left_out.keys() | editorial.keys()
+    stops = left_out.keys() | editorial.keys() | marked.levels.keys()
 
     tokens: list[Token] = []
     i = 0
@@ -97,20 +103,41 @@ def tokenise(document: Document, lines: list[Line], markdown: bool) -> list[Toke
             tokens.append(Token(TokenKind.LEFT_OUT, (line,), reason=left_out[line.start]))
             i += 1
             continue
-        heading = heading_of(line)
-        if heading and not _is_item(lines, i, heading, tokens):
-            tokens.append(Token(TokenKind.HEADING, (line,), heading))
+        heading = marked.heading(line) or heading_of(line)
+        if heading and (line.start in marked.levels or not _is_item(lines, i, heading, tokens)):
+            tokens.append(Token(TokenKind.HEADING, (line,), marked.levelled(heading)))
             i += 1
             continue
-        block = _block(lines, i, stops, markdown or wrapped)
-        tokens.append(_body_token(block, markdown, wrapped))
+        block = _block(lines, i, stops, flows or wrapped)
+        tokens.append(_body_token(block, flows, wrapped))
         i += len(block)
     return tokens
 
 
-def is_markdown(document: Document, lines: list[Line]) -> bool:
-    """Markdown by media type, or a text whose headings are Markdown's."""
-    return document.media_type == "text/markdown" or sum(x.text.startswith("#") and not x.literal for x in lines) >= 3
+def is_flowing(document: Document, lines: list[Line]) -> bool:
+    """By its format, or a text whose headings are Markdown's."""
+    return document.flows or sum(x.text.startswith("#") and not x.literal for x in lines) >= 3
+
+
+class _Marked:
+    """Headings that the file's format marks. A number that they bear stands for their level elsewhere too."""
+
+    def __init__(self, document: Document, lines: list[Line]) -> None:
+        self.levels = {x.start: x.level for x in document.heading_marks}
+        found: dict[int, Counter[int]] = defaultdict(Counter)
+        for line in lines:
+            numbered = heading_of(line) if line.start in self.levels else None
+            if numbered and numbered.rank >= RANK_NUMBERED:
+                found[numbered.rank][self.levels[line.start]] += 1
+        self._levels_by_rank = {rank: counts.most_common(1)[0][0] for rank, counts in found.items()}
+
+    def heading(self, line: Line) -> Heading | None:
+        level = self.levels.get(line.start)
+        return named_heading(line.text, level) if level else None
+
+    def levelled(self, heading: Heading) -> Heading:
+        """A numbered heading that lacks the mark stands as deep as those of its kind that have it."""
+        return replace(heading, rank=self._levels_by_rank.get(heading.rank, heading.rank))
 
 
 def _block(lines: list[Line], first: int, stops: Set[int], wrapped: bool) -> list[Line]:
@@ -140,7 +167,7 @@ def _stands_alone(line: Line, above: Line) -> bool:
     return heading is not None and not (heading.place and not above.is_finished and len(above.text) <= 8)
 
 
-def _body_token(block: list[Line], markdown: bool, wrapped: bool) -> Token:
+def _body_token(block: list[Line], flows: bool, wrapped: bool) -> Token:
     head = block[0]
     if head.is_note:
         return Token(TokenKind.NOTE, tuple(block))
@@ -150,7 +177,7 @@ def _body_token(block: list[Line], markdown: bool, wrapped: bool) -> Token:
         return Token(TokenKind.ROW, tuple(block))
     if head.is_bullet or head.marker:
         return Token(TokenKind.ITEM, tuple(block))
-    if not markdown and is_label(block):
+    if not flows and is_label(block):
         return Token(TokenKind.LABEL, tuple(block))
     return Token(TokenKind.TEXT, tuple(block), wrapped=wrapped or _is_wrapped(block))
 

@@ -13,6 +13,13 @@ from typing import Literal
 Span = tuple[int, int]
 Kind = Literal["text", "list", "table", "footnote"]
 
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+HTML = "text/html"
+MARKDOWN = "text/markdown"
+PDF = "application/pdf"
+PLAIN = "text/plain"
+_FLOWING = (DOCX, HTML, MARKDOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class EditorialHeading:
@@ -30,8 +37,23 @@ class EditorialHeading:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadingMark:
+    """A line that the file's own format marks as a heading: by a style, a tag or a font.
+
+    `start` is the offset of the line's first character; `level` counts from 1, the outermost, to 9.
+    """
+
+    start: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One source file and what is known of it."""
+    """One source file and what is known of it.
+
+    `page_starts` are the offsets at which its pages begin, the first page first; empty where it has none. `notes` say
+    how it was read and what was left out, in Chinese, one line each; `file` is the name that its file came with.
+    """
 
     id: str
     text: str
@@ -44,6 +66,16 @@ class Document:
     issuer: str | None = None
     year_basis: str | None = None
     editorial_headings: tuple[EditorialHeading, ...] = ()
+    heading_marks: tuple[HeadingMark, ...] = ()
+    page_starts: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    file: str | None = None
+    title_basis: str | None = None
+
+    @property
+    def flows(self) -> bool:
+        """Its format knows paragraphs and not pages: none is ever cut, and its headings are marked as such."""
+        return self.media_type in _FLOWING
 
     def __post_init__(self) -> None:
         if not is_document_id(self.id):
@@ -85,7 +117,8 @@ class Passage:
     """A retrievable unit of one section: `"".join(document.text[s:e] for s, e in spans) == text`.
 
     `lead` is the run-in lead, the caption of the table or the term of the footnote; `columns` are a
-    table's column heads. Both are context for reading and retrieval; they are source text too.
+    table's column heads. Both are context for reading and retrieval; they are source text too. `lines` and `pages` are
+    the first and the last, from 1.
     """
 
     document_id: str
@@ -97,6 +130,7 @@ class Passage:
     text: str
     lines: tuple[int, int]
     columns: tuple[str, ...] = ()
+    pages: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_spans(self.spans)

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from corpus.library import Library
+from corpus.storage import storage_errors, write_synced
 from eval import baselines as tables
 from eval.calibration import CALIBRATION, learn
 from eval.compare import compare_runs, comparison_text
@@ -26,7 +27,6 @@ from eval.squad import read_squad, write_library
 from eval.summary import summary_text
 from eval.systems import EndpointSystem, LocalSystem, TrecRunSystem
 from eval.types import SPLITS, AnsweringSystem, Question, System
-from index.storage import storage_errors, write_synced
 from service.assistant import Assistant
 from service.commands import ChineseGroup, common_options, notify
 from service.confidence import LEARNT

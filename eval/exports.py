@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from corpus.storage import write_synced
 from corpus.types import join_spans
 from eval.types import Outcome, Question, Unit
-from index.storage import write_synced
 
 _TAG = "kewen"
 

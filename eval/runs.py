@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from corpus.storage import storage_errors, write_synced
 from eval.answer_runs import ANSWER_SCORES, ask_all
 from eval.answers import score_answers, summarise_answers
 from eval.exports import write_beir, write_trec
@@ -27,7 +28,6 @@ from eval.measures import (
     slices,
 )
 from eval.types import Answered, AnsweringSystem, Found, Outcome, Question, System, Unit
-from index.storage import storage_errors, write_synced
 from service.errors import KewenError
 
 MANIFEST, RESULTS, SUMMARY, QUESTIONS = "manifest.json", "results.jsonl", "summary.json", "questions.jsonl"

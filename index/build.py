@@ -240,6 +240,10 @@ def _describe(document: Document, structure: Structure) -> DocumentInfo:
         characters=len(document.text),
         issuer=document.issuer,
         year_basis=document.year_basis,
+        title_basis=document.title_basis,
+        file=document.file,
+        notes=document.notes,
+        page_starts=document.page_starts,
         sections=tuple(
             SectionInfo(section.path, section.restored[-1], (section.start, section.end))
             for section in structure.sections

@@ -21,9 +21,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from index.storage import IndexProblem, storage_errors, sync_folder, write_synced
+from corpus.storage import sync_folder, write_synced
+from index.storage import IndexProblem, storage_errors
 
-FORMAT = 3
+FORMAT = 4
 _NAME = re.compile(r"gen-(\d{6,})")
 _MANIFEST = "manifest.json"
 

@@ -121,7 +121,8 @@ class Snapshot:
         whole = cite_passage(document.title, document.year, passage)
         if (start, end) in ((0, None), (0, len(passage.text))):
             return whole
-        return cite_part(whole, self.text(passage.document_id), start, len(passage.text) if end is None else end)
+        end = len(passage.text) if end is None else end
+        return cite_part(whole, self.text(passage.document_id), start, end, document.page_starts)
 
     def mask(self, filters: Filters) -> Mask | None:
         """bool `[passages]`: which may be found; None where all may."""
@@ -163,6 +164,7 @@ def _document(record: dict[str, Any]) -> DocumentInfo:
     sections = tuple(
         SectionInfo(tuple(x["path"]), x["restored"], (x["span"][0], x["span"][1])) for x in record.pop("sections")
     )
+    record |= {name: tuple(record[name]) for name in ("notes", "page_starts")}
     return DocumentInfo(**record, sections=sections)
 
 
@@ -177,6 +179,7 @@ def _row(record: dict[str, Any]) -> Row:
         text=record["text"],
         lines=(record["lines"][0], record["lines"][1]),
         columns=tuple(record["columns"]),
+        pages=(record["pages"][0], record["pages"][1]) if record["pages"] else None,
     )
     expansions = ({**x, "answers": tuple(x["answers"])} for x in record["expansions"])
     return Row(passage, tuple(Expansion(**x) for x in expansions))

@@ -57,7 +57,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """What an index keeps of a document beside its text."""
+    """What an index keeps of a document beside its text.
+
+    `part` is the fingerprint of all that its share of the index was made from. The rest as in `Document`.
+    """
 
     id: str
     title: str
@@ -69,6 +72,11 @@ class DocumentInfo:
     characters: int
     issuer: str | None = None
     year_basis: str | None = None
+    title_basis: str | None = None
+    file: str | None = None
+    notes: tuple[str, ...] = ()
+    page_starts: tuple[int, ...] = field(default=(), repr=False)
+    part: str = field(default="", repr=False)
     sections: tuple[SectionInfo, ...] = field(default=(), repr=False)
 
 

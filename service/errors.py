@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from corpus.library import LibraryError
+from corpus.storage import StorageProblem
 from index.encoders import EncoderUnavailable
-from index.storage import IndexProblem
 
 ECHO = 200
 """At most so many characters of the input stand in a message."""
@@ -92,7 +92,7 @@ def user_errors() -> Iterator[None]:
     """Turn what the index, the library and the encoders raise into a KewenError."""
     try:
         yield
-    except IndexProblem as error:
+    except StorageProblem as error:
         raise KewenError(_INDEX_CODES.get(error.code, error.code), error.message) from error
     except EncoderUnavailable as error:
         raise KewenError("model_unavailable", str(error)) from error

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from filelock import FileLock
 
-from index.storage import storage_errors, sync_folder, write_synced
+from corpus.storage import storage_errors, sync_folder, write_synced
 from service.errors import KewenError, echo, user_errors
 from service.settings import Settings
 

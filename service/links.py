@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import quote
 
+from corpus.storage import storage_errors, write_synced
 from corpus.types import Citation
-from index.storage import storage_errors, write_synced
 from service.errors import KewenError, user_errors
 from service.keys import KeyRing
 from service.settings import Settings

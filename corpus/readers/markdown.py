@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from corpus.readers.text import read_as
-from corpus.readers.types import Reading
+from corpus.readers.types import Reading, ReadOptions
+from corpus.types import MARKDOWN
 
 SUFFIXES = (".md", ".markdown")
-MEDIA_TYPE = "text/markdown"
+MEDIA_TYPE = MARKDOWN
 
 
 def accepts(name: str, data: bytes) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def read(name: str, data: bytes) -> Reading:
+def read(name: str, data: bytes, options: ReadOptions) -> Reading:
     """The decoded source text.
 
     Raises:

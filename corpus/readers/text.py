@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from corpus.readers.encodings import decode
-from corpus.readers.types import ReadError, Reading
+from corpus.readers.types import ReadError, Reading, ReadOptions
+from corpus.types import PLAIN
 
 SUFFIXES = (".txt", ".text")
-MEDIA_TYPE = "text/plain"
+MEDIA_TYPE = PLAIN
 
 
 def accepts(name: str, data: bytes) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def read(name: str, data: bytes) -> Reading:
+def read(name: str, data: bytes, options: ReadOptions) -> Reading:
     """The decoded text, unchanged but for a byte-order mark.
 
     Raises:
