@@ -30,7 +30,7 @@ class LibraryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One document as the manifest lists it."""
+    """One document of the library: as the manifest lists it, or one of the user's own."""
 
     id: str
     path: Path
@@ -42,6 +42,13 @@ class Entry:
     issuer: str | None
     year_basis: str | None
     editorial_headings: tuple[EditorialHeading, ...]
+    title_basis: str | None = None
+    is_own: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where its expansions stand: beside the report, or in the store's own folder."""
+        return self.path.parent.parent / "expansions" if self.is_own else self.path.parent
 
 
 def read_manifest(folder: Path) -> list[Entry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,19 +39,22 @@ def storage_errors(doing: str, problem: type[StorageProblem] = StorageProblem) -
         ) from error
 
 
-def write_synced(path: Path, data: bytes) -> str:
+def write_synced(path: Path, *pieces: bytes | memoryview) -> str:
     """Write and fsync a file, readable by its owner alone; returns the sha256 of what was written."""
+    digest = hashlib.sha256()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+        for data in pieces:
+            file.write(data)
+            digest.update(data)
         file.flush()
         os.fsync(file.fileno())
-    return hashlib.sha256(data).hexdigest()
+    return digest.hexdigest()
 
 
 def replace_synced(path: Path, data: bytes) -> None:
     """Write a file so that whatever moment we are killed at, either its old or its new content is there."""
-    new = path.with_name(f"{path.name}.tmp")
+    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     write_synced(new, data)
     new.replace(path)
     sync_folder(path.parent)

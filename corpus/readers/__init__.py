@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from importlib import import_module
 from typing import cast
 
@@ -12,6 +13,7 @@ __all__ = ["SUFFIXES", "ReadError", "ReadOptions", "Reading", "read"]
 _READERS = ("pdf", "docx", "html", "markdown", "text")
 SUFFIXES = (".pdf", ".docx", ".html", ".htm", ".xhtml", ".md", ".markdown", ".txt", ".text")
 """Names of files that are taken from a folder; what a file is read as, its bytes decide."""
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read(name: str, data: bytes, options: ReadOptions = ReadOptions()) -> Reading:  # noqa: B008 - it is frozen
@@ -20,7 +22,7 @@ def read(name: str, data: bytes, options: ReadOptions = ReadOptions()) -> Readin
     Raises:
         ReadError: `empty`, `unsupported`, or what that reader raises.
     """
-    if not data.strip(b"\0 \t\r\n\xef\xbb\xbf\xfe\xff"):
+    if data in _MARKS or not data.strip(b"\0 \t\r\n"):
         raise ReadError("empty", f"文件 {name} 是空的。")
     for module in _READERS:
         # A parser is imported where it is needed: a text file needs none.

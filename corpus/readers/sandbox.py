@@ -15,11 +15,10 @@ import threading
 import time
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import IO, Any
+from typing import IO
 
 from corpus.readers.limits import MAX_BYTES, READING, RECOGNISING, Limits
-from corpus.readers.types import STATUSES, ReadError, Reading, Step, silent
-from corpus.types import HeadingMark
+from corpus.readers.types import STATUSES, ReadError, Reading, Step, reading_from, silent
 
 _NAME_LENGTH = 200
 _LONGEST_ANSWER = 512 << 20
@@ -57,17 +56,20 @@ def can_recognise() -> bool:
 def _run(name: str, data: bytes, step: Step, limits: Limits, ocr: bool = False) -> Reading:
     command = [sys.executable, "-I", "-m", "corpus.readers.child", name[:_NAME_LENGTH].replace("\0", "")]
     command += [str(limits.memory), str(math.ceil(limits.seconds)), str(int(ocr))]
-    child = subprocess.Popen(  # noqa: S603 - our own module, and the file's name as data
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    try:
-        for work in (lambda: _feed(child.stdin, data), lambda: _listen(child.stdout, lines)):
-            threading.Thread(target=work, daemon=True).start()
-        answer = _wait(name, lines, step, limits)
-    finally:
-        child.kill()
-        child.wait()
+    with subprocess.Popen(  # noqa: S603 - our own module, and the file's name as data
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        works = (lambda: _feed(child.stdin, data), lambda: _listen(child.stdout, lines))
+        threads = [threading.Thread(target=work, daemon=True) for work in works]
+        for thread in threads:
+            thread.start()
+        try:
+            answer = _wait(name, lines, step, limits)
+        finally:
+            child.kill()
+            for thread in threads:
+                thread.join()
     if answer is None:
         raise _ended(name, child.returncode)
     return _reading(name, answer)
@@ -120,13 +122,3 @@ def _reading(name: str, line: bytes) -> Reading:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ReadError("parser_crashed", f"读 {name} 时解析程序的答复无法理解。请另存后再试。") from error
 
-
-def reading_from(record: dict[str, Any]) -> Reading:
-    """A Reading of JSON as `dataclasses.asdict` gave it.
-
-    Raises:
-        KeyError, TypeError or ValueError: it is none.
-    """
-    lists = {name: tuple(record[name]) for name in ("page_starts", "notes", "pages_without_text")}
-    marks = tuple(HeadingMark(int(x["start"]), int(x["level"])) for x in record["heading_marks"])
-    return Reading(**{**record, **lists, "heading_marks": marks})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from corpus.types import HeadingMark
 
@@ -44,6 +44,17 @@ class Reading:
     dated: str | None = None
     notes: tuple[str, ...] = ()
     pages_without_text: tuple[int, ...] = ()
+
+
+def reading_from(record: dict[str, Any]) -> Reading:
+    """A Reading of JSON as `dataclasses.asdict` gave it.
+
+    Raises:
+        KeyError, TypeError or ValueError: it is none.
+    """
+    lists = {name: tuple(record[name]) for name in ("page_starts", "notes", "pages_without_text")}
+    marks = tuple(HeadingMark(int(x["start"]), int(x["level"])) for x in record["heading_marks"])
+    return Reading(**{**record, **lists, "heading_marks": marks})
 
 
 class Reader(Protocol):
