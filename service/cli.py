@@ -18,8 +18,9 @@ from service.answers import Answer
 from service.assistant import Assistant, SearchResult
 from service.batch import answer_lines
 from service.cli_bot import bot
+from service.cli_docs import docs
+from service.cli_index import index
 from service.cli_keys import keys
-from service.cli_library import docs, index
 from service.cli_mcp import mcp
 from service.commands import ChineseGroup, assistant_of, common_options, notify, print_json, usage_message
 from service.errors import DEFECT, NOTHING, OK, STORAGE, USAGE, KewenError

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from service.commands import ChineseGroup, common_options, notify, print_json
 from service.errors import OK
-from service.keys import KeyRing
+from service.keys import SCOPES, KeyRing, Scope
 from service.settings import load_settings
 
-_SCOPE_NAMES = {"full": "全部接口", "widget": "网页问答框"}
+_SCOPE_NAMES: Mapping[Scope, str] = {"full": "全部接口", "read": "只读", "widget": "网页问答框"}
 
 
 @click.group(cls=ChineseGroup, help="密钥：添加、列出、撤销。服务在运行时也即时生效。")
@@ -22,21 +23,29 @@ def keys() -> None:
 @keys.command(help="生成一个密钥；只显示这一次，存盘的是它的 sha256。")
 @click.argument("name", metavar="名称")
 @click.option(
+    "--scope",
+    type=click.Choice(SCOPES),
+    help="full 全部接口（默认）；read 只读：不能加入、更正、移除资料；widget 只供网页中的问答框。",
+)
+@click.option(
     "--widget",
     is_flag=True,
-    help="只供网页中的问答框：仅能从 allowed_origins 所列的网页提问，可以写在网页里。",
+    help="即 --scope widget：仅能从 allowed_origins 所列的网页提问，可以写在网页里。",
 )
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 @common_options
-def add(name: str, widget: bool, as_json: bool, **given: Any) -> int:
+def add(name: str, scope: Scope | None, widget: bool, as_json: bool, **given: Any) -> int:
+    if widget and scope not in (None, "widget"):
+        raise click.UsageError("--widget 就是 --scope widget，不能与别的 --scope 同用")
+    chosen: Scope = "widget" if widget else scope or "full"
     settings = load_settings(given)
-    key = KeyRing(settings).add(name, "widget" if widget else "full")
+    key = KeyRing(settings).add(name, chosen)
     if as_json:
-        print_json({"name": name, "scope": "widget" if widget else "full", "key": key})
+        print_json({"name": name, "scope": chosen, "key": key})
     else:
         click.echo(key)
         notify("请妥善保存：以后不能再看到它。使用时放在请求头 Authorization: Bearer 密钥。")
-    if widget and not settings.allowed_origins:
+    if chosen == "widget" and not settings.allowed_origins:
         notify("提醒：还没有设 KEWEN_ALLOWED_ORIGINS，别的网页还不能用这个密钥提问。")
     return OK
 

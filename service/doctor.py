@@ -30,7 +30,10 @@ class Check:
 
 def examine(settings: Settings) -> list[Check]:
     """All checks, in the order in which a person would mend what they find. Changes nothing."""
-    looks: list[Callable[[Settings], Check]] = [_python, _segmenter, _home, _keys, _reports, _bundled, _encoder, _index]
+    looks: list[Callable[[Settings], Check]] = [
+        *(_python, _segmenter, _home, _keys),
+        *(_reports, _library, _bundled, _encoder, _index),
+    ]
     return [look(settings) for look in looks]
 
 
@@ -82,6 +85,14 @@ def _reports(settings: Settings) -> Check:
     return Check("报告", True, f"{len(library.entries)} 份，内容与清单的 sha256 相符")
 
 
+def _library(settings: Settings) -> Check:
+    assistant = Assistant(settings)
+    faults = assistant.library_faults()
+    if faults:
+        return Check("自有资料", False, f"{'；'.join(faults[:5])}。请运行 kewen index repair。", DAMAGED)
+    return Check("自有资料", True, f"{len(assistant.documents_store.catalogue()[0].documents)} 份，文件与文字完好")
+
+
 def _bundled(settings: Settings) -> Check:
     folder = Path(str(files("index"))) / "bundled"
     try:
@@ -110,4 +121,6 @@ def _index(settings: Settings) -> Check:
         checked = assistant.verify()
     except KewenError as error:
         return Check("索引", False, error.message, error.exit_code or DAMAGED)
+    if checked["faults"]:
+        return Check("索引", False, f"{'；'.join(checked['faults'][:5])}。请运行 kewen index repair。", DAMAGED)
     return Check("索引", True, f"{checked['generation']} 完好，{checked['citations']} 条出处逐字与原文一致")

@@ -79,7 +79,7 @@ def enrich(library: Library, model: ChatModel, wanted: Sequence[str], progress: 
         with user_errors():
             document = library.read(entries[name])
             _, passages = document_part(document)
-        path = expansions_path(entries[name].path.parent, name)
+        path = expansions_path(entries[name].folder, name)
         yield _enrich_document(document, passages, path, model, origin, progress)
 
 

@@ -25,6 +25,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "auth_required": (401, USAGE),
     "bad_signature": (403, USAGE),
     "origin_forbidden": (403, USAGE),
+    "scope_forbidden": (403, USAGE),
     "not_found": (404, USAGE),
     "model_not_found": (404, USAGE),
     "unknown_knowledge": (404, USAGE),
@@ -35,6 +36,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "body_too_large": (413, USAGE),
     "unsupported_type": (415, USAGE),
     "host_forbidden": (421, USAGE),
+    "document_rejected": (422, PARTIAL),
     "invalid_request": (422, USAGE),
     "empty_query": (422, USAGE),
     "query_too_long": (422, USAGE),
@@ -48,6 +50,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "invalid_setting": (500, USAGE),
     "library_error": (500, PARTIAL),
     "index_unavailable": (503, DAMAGED),
+    "library_damaged": (503, DAMAGED),
     "model_unavailable": (503, MODEL),
     "llm_unavailable": (503, MODEL),
     "missing_extra": (503, MODEL),
@@ -98,7 +101,9 @@ def user_errors() -> Iterator[None]:
         raise KewenError("model_unavailable", str(error)) from error
     except LibraryError as error:
         # A manifest that can't be used is a wrong setting; a document that can't is one of many.
-        code = "invalid_setting" if error.code.startswith("manifest_") else "library_error"
+        code = {"manifest": "invalid_setting", "catalogue": "library_damaged"}.get(
+            error.code.partition("_")[0], "library_error"
+        )
         raise KewenError(code, error.message, {"reason": error.code}) from error
 
 

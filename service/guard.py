@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import KewenError
+from service.headers import secure
 from service.keys import KeyRing
 from service.limits import RateLimit
 from service.problems import error_response, is_dify
@@ -22,8 +23,11 @@ _OPEN = re.compile(r"/healthz|/widget\.js|/web/[a-z-]+\.(?:css|js|svg)")
 """What anyone may read: that the service runs, and the files that its pages are made of."""
 _SOURCE = re.compile(r"/d/[^/]+")
 _ASK = "/v1/ask"
+_LIBRARY = "/v1/documents"
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _BODY_SECONDS = 30.0
+UPLOADS = 5
+"""A body of uploads is at most so many times as large as one of its files may be."""
 _NO_KEY = "请在请求头中带上 Authorization: Bearer 密钥。"
 
 
@@ -55,27 +59,34 @@ class Doorkeeper:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                headers.setdefault("X-Content-Type-Options", "nosniff")
+                secure(headers, scope["path"])
             await send(message)
 
         try:
-            self._check(Headers(scope=scope))
+            self._check(Headers(scope=scope), _is_change(scope))
         except KewenError as error:
             await error_response(error, scope["path"], request_id)(scope, receive, send_with_id)
             return
         await self.app(scope, receive, send_with_id)
 
-    def _check(self, headers: Headers) -> None:
-        """Raise KewenError `host_forbidden` or `origin_forbidden`."""
+    def _check(self, headers: Headers, is_change: bool) -> None:
+        """Raise KewenError `host_forbidden` or `origin_forbidden`.
+
+        A page of another origin, though it is listed, may ask; it may not change the library. Uploads need no preflight
+        (WHATWG Fetch, CORS-safelisted types), so that nothing but this stands between them and any page.
+        """
         hosts = headers.getlist("host")
         if len(hosts) != 1 or host_of(hosts[0]) not in self.settings.hosts:
             raise KewenError(
                 "host_forbidden", "本服务只应答发往本机，或发往 allowed_hosts 所列主机名的请求（见请求头 Host）。"
             )
         origins = headers.getlist("origin")
+        is_foreign = any(_authority(x) != hosts[0].lower() for x in origins)
+        if is_change and (is_foreign or headers.get("sec-fetch-site", "none") not in ("none", "same-origin")):
+            raise KewenError("origin_forbidden", "资料只能在本服务自己的网页、命令行或程序里改动，不接受别的网页。")
         if not origins or (origins[0].lower() in self.settings.allowed_origins and len(origins) == 1):
             return
-        if len(origins) > 1 or _authority(origins[0]) != hosts[0].lower():
+        if len(origins) > 1 or is_foreign:
             raise KewenError(
                 "origin_forbidden", "不接受这个网页的请求。请管理员把它的来源（Origin）列入 allowed_origins。"
             )
@@ -96,14 +107,15 @@ class Guard:
             return
         try:
             self._check_key(scope)
-            body = await self._read(scope, receive)
+            # The route writes an upload to disk as it comes.
+            body = None if self._is_upload(scope) else await self._read(scope, receive)
         except KewenError as error:
             await error_response(error, scope["path"], scope["state"]["request_id"])(scope, receive, send)
             return
-        await self.app(scope, _replay(body, receive), send)
+        await self.app(scope, receive if body is None else _replay(body, receive), send)
 
     def _check_key(self, scope: Scope) -> None:
-        """Raise KewenError `auth_required` or `too_many_requests`."""
+        """Raise KewenError `auth_required`, `scope_forbidden` or `too_many_requests`."""
         path = scope["path"]
         if _OPEN.fullmatch(path) or self._is_signed(scope) or not self.keys.is_required:
             return
@@ -116,6 +128,8 @@ class Guard:
             raise KewenError("auth_required", f"密钥不对，或已被撤销。{_NO_KEY}", {"reason": "key"})
         if key.scope == "widget" and not (path == _ASK and Headers(scope=scope).get("origin")):
             raise KewenError("auth_required", "这个密钥只供网页中的问答框使用。", {"reason": "key"})
+        if key.scope == "read" and _is_change(scope):
+            raise KewenError("scope_forbidden", "这个密钥只能读。改动资料请用全部接口的密钥（kewen keys add 名称）。")
         seconds = self.limit.wait(key.name)
         if seconds:
             raise KewenError(
@@ -130,17 +144,27 @@ class Guard:
         is_source = _SOURCE.fullmatch(scope["path"]) and scope["method"] in ("GET", "HEAD")
         return bool(is_source) and "sign" in QueryParams(scope["query_string"])
 
+    def _is_upload(self, scope: Scope) -> bool:
+        """Whether files are sent: the one request that is no JSON. KewenError `unsupported_type`, `body_too_large`."""
+        if scope["method"] != "POST" or scope["path"] != _LIBRARY:
+            return False
+        if _media_type(scope) != "multipart/form-data":
+            raise KewenError(
+                "unsupported_type", "上传应为 multipart/form-data，每份文件一个名为 file 的部分。", {"param": "file"}
+            )
+        if _declared(scope) > self.settings.max_upload * UPLOADS:
+            raise uploads_too_large(self.settings)
+        return True
+
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         """The body, read no further than the limit; KewenError `unsupported_type`, `body_too_large`, `request_timeout`."""
         if scope["method"] not in _WITH_BODY:
             return b""
-        headers = Headers(scope=scope)
         limit = self.settings.max_body
         error = KewenError("body_too_large", f"请求体超过 {limit} 字节。请分几次发送，或请管理员调大 KEWEN_MAX_BODY。")
-        declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > limit:
+        if _declared(scope) > limit:
             raise error
-        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        media_type = _media_type(scope)
         # Dify tries an endpoint without a body, hence without a type.
         if media_type != "application/json" and not (is_dify(scope["path"]) and not media_type):
             raise KewenError("unsupported_type", "请求体应为 JSON，请把 Content-Type 设为 application/json。")
@@ -149,6 +173,29 @@ class Guard:
                 return await _body(receive, limit, error)
         except TimeoutError as late:
             raise KewenError("request_timeout", f"等了 {_BODY_SECONDS:g} 秒，请求体还没有发完。") from late
+
+
+def uploads_too_large(settings: Settings) -> KewenError:
+    """What is said of a body of uploads beyond the limit."""
+    most = settings.max_upload * UPLOADS
+    return KewenError("body_too_large", f"一次上传共计不能超过 {most} 字节。请分几次，或请管理员调大 KEWEN_MAX_UPLOAD。")
+
+
+def _is_change(scope: Scope) -> bool:
+    """Whether a request would change the library."""
+    path = scope["path"]
+    is_library = path == _LIBRARY or path.startswith(f"{_LIBRARY}/")
+    return is_library and scope["method"] not in ("GET", "HEAD", "OPTIONS")
+
+
+def _media_type(scope: Scope) -> str:
+    return Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _declared(scope: Scope) -> int:
+    """The Content-Length; 0 where there is none."""
+    declared = Headers(scope=scope).get("content-length", "")
+    return int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
 
 
 def _authority(origin: str) -> str:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.errors import KewenError, echo
+from service.headers import secure
 from service.problems import error_response
 
 _LOG = logging.getLogger("kewen")
@@ -74,7 +75,9 @@ async def _on_http(request: Request, error: Exception) -> Response:
 async def _on_defect(request: Request, error: Exception) -> Response:
     """A 500 is always a defect of ours: logged whole, shown without anything of it."""
     _LOG.error("request %s failed", _request_id(request), exc_info=error)
-    return _answer(request, _defect())
+    response = _answer(request, _defect())
+    secure(response.headers, request.scope["path"])  # it goes round the doorkeeper
+    return response
 
 
 def _answer(request: Request, error: KewenError, headers: Mapping[str, str] | None = None) -> Response:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from corpus.catalogue import check_catalogue
 from corpus.citations import verify_text
 from corpus.library import Library, LibraryError, is_changed
 from corpus.lines import line_starts
+from corpus.store import DocumentStore
 from index.build import BuildReport, Progress, build_index, index_fingerprint
 from index.encoders import load_encoder
 from index.generations import GenerationStore
@@ -40,8 +42,9 @@ class IndexKeeper:
     ) -> None:
         self.settings = settings
         self.store = GenerationStore(settings.home / "index")
+        self.documents_store = DocumentStore(settings.home / "library")
         self._notify = notify
-        self._progress = progress or (lambda done, total: None)
+        self.progress = progress or (lambda done, total: None)
         self._encoder: Encoder | None = None
         self._retriever: HybridRetriever | None = None
         self._version: tuple[int, int] | None = None
@@ -67,7 +70,27 @@ class IndexKeeper:
         """
         encoder = self.encoder()
         with user_errors():
-            return build_index(Library(self.settings.reports), self.store, encoder, self._progress)
+            return build_index(self.library(), self.store, encoder, self.progress, archive=self.documents_store.archive)
+
+    def library(self) -> Library:
+        """The reports of the folder and the user's own documents, as they now are on disk.
+
+        Raises:
+            LibraryError: the manifest or the catalogue can't be used.
+        """
+        return Library(self.settings.reports, self.documents_store)
+
+    def is_behind(self, library: Library) -> bool:
+        """Whether the newest index was built before the user's own documents last changed: a change was cut short."""
+        try:
+            return bool(self._current().description["library"] != library.state)
+        except IndexProblem:
+            return True
+
+    def _current(self) -> Snapshot:
+        if self._retriever and self._version == self.store.version():
+            return self._retriever.snapshot
+        return Snapshot.load(self.store.newest_sound()[0])
 
     def status(self) -> dict[str, Any]:
         """What is on disk: the generation in use, what it was built with, and what is wrong with others.
@@ -88,8 +111,10 @@ class IndexKeeper:
     def verify(self) -> dict[str, Any]:
         """Check every file of the current generation, and every passage against its text, byte for byte.
 
+        `faults` are what is wrong with the generation before, in Chinese.
+
         Raises:
-            KewenError: `index_unavailable`, naming the first thing that is wrong.
+            KewenError: `index_unavailable`, naming the first thing that is wrong with the current generation.
         """
         with user_errors():
             if not self.store.names():
@@ -109,7 +134,28 @@ class IndexKeeper:
                     raise IndexProblem(
                         "index_damaged", f"段落 {row.passage.id} 与原文不符（{error}）。{_REBUILD}"
                     ) from error
-        return {"generation": generation.name, "files": len(generation.files), "citations": len(snapshot.rows)}
+        checked = {"generation": generation.name, "files": len(generation.files), "citations": len(snapshot.rows)}
+        return {**checked, "faults": self._faults_before(generation.name)}
+
+    def _faults_before(self, current: str) -> list[str]:
+        """What is wrong with the generations kept for going back to."""
+        faults = []
+        for name in self.store.names():
+            try:
+                if name != current:
+                    self.store.read(name)
+            except IndexProblem as problem:
+                faults.append(problem.message)
+        return faults
+
+    def library_faults(self) -> list[str]:
+        """What is damaged of the user's own documents, in Chinese."""
+        store = self.documents_store
+        try:
+            catalogue, _ = store.catalogue()
+        except LibraryError as error:
+            return [error.message]
+        return check_catalogue(store.folder) + store.check(catalogue)
 
     def retriever(self) -> HybridRetriever:
         """The retriever of the newest generation. One that is in use stays as it is.
@@ -145,7 +191,7 @@ class IndexKeeper:
 
     def _load_or_build(self) -> Snapshot:
         try:
-            return self._load()
+            return self._finished(self._load())
         except IndexProblem as problem:
             if problem.code not in ("index_missing", "index_damaged", "index_incompatible"):
                 raise
@@ -158,6 +204,17 @@ class IndexKeeper:
                 raise
             self._await_writer(error)
         return self._load()
+
+    def _finished(self, snapshot: Snapshot) -> Snapshot:
+        """With a change of the library that was cut short brought to its end, unless another writer is at it."""
+        try:
+            if snapshot.description["library"] == self.library().state:
+                return snapshot
+            self.build()
+            self._notify("上次对资料的改动没有做完，已补编索引。")
+            return self._load()
+        except (KewenError, LibraryError):  # what is there answers; whatever is wrong is said where it is checked
+            return snapshot
 
     def _await_writer(self, error: KewenError) -> None:
         """Another process builds the index that is missing here: wait for it rather than fail."""
@@ -190,10 +247,12 @@ class IndexKeeper:
     def _report_changes(self, snapshot: Snapshot) -> None:
         """Answers come from the text as it was indexed; say so where the files on disk have moved on."""
         try:
-            library = Library(self.settings.reports)
+            library = self.library()
         except LibraryError as error:  # whatever is wrong with the library, the index answers
             self._notify(f"警告：{error.message}")
             return
+        if library.warning:
+            self._notify(f"警告：{library.warning}")
         listed = {entry.id: entry for entry in library}
         if not listed.keys() & snapshot.documents.keys():
             raise KewenError(

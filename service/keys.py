@@ -26,7 +26,7 @@ SHORTEST = 32
 CONFIGURED = "api_key"
 """The name of the key that the settings hold."""
 
-Scope = Literal["full", "widget"]
+Scope = Literal["full", "read", "widget"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
@@ -34,8 +34,8 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 class Key:
     """A key as it is kept. Its 256 random bits need no slow hash: there is nothing to guess.
 
-    A key of the scope `widget` stands in a page that anyone can read: it opens `POST /v1/ask` alone, from the pages
-    of `allowed_origins`.
+    A key of the scope `read` opens everything but what changes the library. One of the scope `widget` stands in a page
+    that anyone can read: it opens `POST /v1/ask` alone, from the pages of `allowed_origins`.
     """
 
     name: str
@@ -159,7 +159,7 @@ def check_exposure(settings: Settings, keys: Sequence[Key]) -> None:
     if not settings.is_exposed:
         return
     where = f"监听 {settings.host} " if not settings.is_local else "allowed_hosts 或 public_url 含本机以外的主机名，"
-    if not any(key.scope == "full" for key in keys):
+    if not any(key.scope != "widget" for key in keys):
         raise KewenError(
             "unsafe_configuration",
             f"{where}会让本机以外的人访问，须先有密钥。请运行 kewen keys add 名称，或只监听 127.0.0.1。",

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from service.errors import KewenError, echo
-from service.source_page import HEADERS, error_page
+from service.source_page import error_page
 
 _LOG = logging.getLogger("kewen")
 _OWN = re.compile(r"/v1/(?:search|ask|documents|passages)(?:/|$)")
@@ -32,7 +32,7 @@ def error_response(error: KewenError, path: str, request_id: str, headers: Mappi
     if "retry_after" in error.detail:
         given["Retry-After"] = str(error.detail["retry_after"])
     if path.startswith(_PAGES):
-        return HTMLResponse(error_page(error), error.status, {**HEADERS, **given})
+        return HTMLResponse(error_page(error), error.status, given)
     if is_dify(path):
         status, body = _dify(error)
         # Dify takes any refusal for an empty result and shows nothing: the log is where one finds out.

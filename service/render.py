@@ -105,12 +105,16 @@ def document_json(document: DocumentInfo, passages: int) -> dict[str, Any]:
     return {
         "id": document.id,
         "title": document.title,
+        "title_basis": document.title_basis,
         "year": document.year,
         "year_basis": document.year_basis,
         "series": document.series,
         "kind": document.kind,
         "issuer": document.issuer,
+        "file": document.file,
         "media_type": document.media_type,
+        "pages": len(document.page_starts) or None,
+        "notes": list(document.notes),
         "sha256": document.sha256,
         "characters": document.characters,
         "passages": passages,
@@ -169,9 +173,15 @@ def outline_text(document: DocumentInfo, passages: Sequence[Passage]) -> str:
     lines += [f"类别：{clean(document.kind)}"]
     if document.issuer:
         lines.append(f"发布：{clean(document.issuer)}")
+    if document.file:
+        lines.append(f"文件：{clean(document.file)}")
+    if document.title_basis:
+        lines.append(f"题名依据：{clean(document.title_basis)}")
     if document.year_basis:
         lines.append(f"年份依据：{clean(document.year_basis)}")
-    lines += [f"字数：{document.characters}　段落：{len(passages)}", "", "章节（直属段落数）："]
+    lines += [f"读取：{clean(note)}" for note in document.notes]
+    pages = f"页数：{len(document.page_starts)}　" if document.page_starts else ""
+    lines += [f"{pages}字数：{document.characters}　段落：{len(passages)}", "", "章节（直属段落数）："]
     counts = Counter(passage.section for passage in passages)
     for section in document.sections:
         count = counts[section.path]

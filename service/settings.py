@@ -161,6 +161,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("llm_timeout", lambda: 30, _whole(1, 3600), "等大语言模型作答的秒数"),
     Setting("max_question", lambda: 2000, _whole(1, 100_000), "问题的最大字数"),
     Setting("max_body", lambda: 1_048_576, _whole(1024, 1 << 30), "请求体的最大字节数"),
+    Setting("max_upload", lambda: 104_857_600, _whole(1024, 1 << 30), "上传的一份文件的最大字节数；一次共计至多五倍"),
 )
 
 
@@ -188,6 +189,7 @@ class Settings:
     llm_timeout: int
     max_question: int
     max_body: int
+    max_upload: int
     max_top_k: int = 100
 
     def __repr__(self) -> str:

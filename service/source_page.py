@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from corpus.citations import label
-from corpus.lines import line_range, line_starts
+from corpus.lines import line_range, line_starts, page_range
 from corpus.types import Passage, Span, check_spans, join_spans
 from index.types import DocumentInfo
 from service.errors import KewenError, echo
@@ -17,16 +18,6 @@ from service.links import quote_hash
 from service.render import clean
 
 STYLE = "source.css"
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex",
-    "Cache-Control": "no-store",
-}
-"""A document is a stranger's text: nothing in it may run, load or be framed, and its address (a key, when signed)
-goes no further."""
 
 _MOST_SPANS = 50
 _CONTEXT = 300
@@ -59,16 +50,37 @@ def find_place(document: DocumentInfo, passages: Sequence[Passage], text: str, a
     held = [x for x in passages if any(s < end and start < e for start, end in spans for s, e in x.spans)]
     path, restored = _section(document, held, spans[0][0])
     lines = line_range(line_starts(text), spans[0][0], spans[-1][1])
+    pages = page_range(document.page_starts, spans[0][0], spans[-1][1])
     return Place(
         spans,
-        label(document.title, document.year, path, restored, lines),
+        label(document.title, document.year, path, restored, lines, pages),
         _windows([*spans, *(span for passage in held for span in passage.spans)], len(text)),
         bool(digest) and digest != quote_hash(join_spans(text, spans)),
     )
 
 
-def page(document: DocumentInfo, text: str, place: Place | None = None, is_excerpt: bool = False) -> str:
+def find_old_place(document: DocumentInfo, texts: Iterable[str], at: str, digest: str) -> tuple[str, Place] | None:
+    """The first of a document's earlier texts that has the quoted words at their place, and that place; None, if none.
+
+    Of an earlier text neither sections nor pages are known.
+    """
+    plain = replace(document, sections=(), page_starts=())
+    for text in texts:
+        try:
+            place = find_place(plain, (), text, at, digest)
+        except KewenError:  # it is shorter
+            continue
+        if not place.is_changed:
+            return text, place
+    return None
+
+
+def page(
+    document: DocumentInfo, text: str, place: Place | None = None, is_excerpt: bool = False, until: str | None = None
+) -> str:
     """The page of a document; of an excerpt, nothing but the windows of its place.
+
+    `until` is given with an earlier text: the day on which a newer one took its place, "" where it isn't known.
 
     The text within `<main>` is the source's, character by character, but that NUL, which HTML has no way to write,
     is U+FFFD. Line numbers are attributes, so that what is copied is the source alone.
@@ -80,6 +92,7 @@ def page(document: DocumentInfo, text: str, place: Place | None = None, is_excer
     body = [
         f'<header><h1 class="document">{_escaped(title)}</h1>',
         f'<p class="known">{_escaped(" · ".join(clean(x) for x in known if x))}</p></header>',
+        *([_old_note(document, until, is_excerpt)] if until is not None else []),
         *_notes(place, is_excerpt),
         f'<div class="cite"><span>出处</span><p title="点一下即全选">{_escaped(cited)}</p></div>',
         "<main>",
@@ -143,6 +156,13 @@ def _notes(place: Place | None, is_excerpt: bool) -> Iterator[str]:
         yield '<p class="note">这里只显示所引的段落和它的前后文。</p>'
     elif place and not place.is_changed:
         yield '<p class="note"><a href="#quote">转到所引的原文</a></p>'
+
+
+def _old_note(document: DocumentInfo, until: str, is_excerpt: bool) -> str:
+    """That this is an earlier text, and where the present one is, for who may read it."""
+    day = f"（已于 {until} 更新）" if until else ""
+    present = "要看现行版本，请重新提问" if is_excerpt else f'<a href="{quote(document.id, safe="")}">看现行版本</a>'
+    return f'<p class="changed" role="alert">这是旧版原文{_escaped(day)}；{present}。</p>'
 
 
 def _windows_html(text: str, windows: Sequence[Span], marks: Sequence[Span]) -> Iterator[str]:

@@ -13,9 +13,12 @@ _MOST = 128
 _T = TypeVar("_T")
 
 
-async def in_thread(call: Callable[[], _T]) -> _T:
-    """Run a blocking call; it can't be interrupted, but `anyio.from_thread.check_cancelled` tells it to end."""
-    return await anyio.to_thread.run_sync(call, limiter=_limiter())
+async def in_thread(call: Callable[[], _T], limiter: anyio.CapacityLimiter | None = None) -> _T:
+    """Run a blocking call; it can't be interrupted, but `anyio.from_thread.check_cancelled` tells it to end.
+
+    `limiter` says how many of its kind may run at once.
+    """
+    return await anyio.to_thread.run_sync(call, limiter=limiter or _limiter())
 
 
 @functools.cache

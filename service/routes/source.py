@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from corpus.library import LibraryError
+from index.types import DocumentInfo
 from service import web
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
-from service.source_page import HEADERS, STYLE, find_place, page
+from service.source_page import STYLE, Place, find_old_place, find_place, page
 
 _EXPIRED = "这个链接已经过期，或者不完整。请回到得到它的地方重新提问，会有新的链接。"
-
-_GONE = "这份报告已经不在库中。"
+_REMOVED = "这份资料已被移除。"
+_MISSING = "没有这份资料：它可能已被移除。"
 
 
 def router(assistant: Assistant, links: Links) -> APIRouter:
@@ -22,7 +26,7 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
 
     @routes.api_route("/d/{document_id}", methods=["GET", "HEAD"])
     def source(document_id: str, request: Request) -> HTMLResponse:
-        return HTMLResponse(_page(assistant, links, document_id, request), headers=dict(HEADERS))
+        return HTMLResponse(_page(assistant, links, document_id, request))
 
     @routes.get(f"/web/{STYLE}")
     def style() -> Response:
@@ -45,10 +49,36 @@ def _page(assistant: Assistant, links: Links, document_id: str, request: Request
     try:
         document, passages, snapshot = assistant.document(document_id)
     except KewenError as error:
-        if is_excerpt and error.code == "not_found":
-            # Its message names the other documents, which this link opens none of.
-            raise KewenError("not_found", _GONE) from error
+        # The error's own message names the other documents, of which a signed link opens none.
+        if error.code == "not_found" and (is_excerpt or digest):
+            raise KewenError("not_found", _REMOVED if is_excerpt else _MISSING) from error
         raise
     text = snapshot.text(document_id)
-    place = find_place(document, passages, text, at, digest) if at else None
+    if not at:
+        return page(document, text)
+    try:
+        place = find_place(document, passages, text, at, digest)
+    except KewenError:
+        older = _older(assistant, document, at, digest)
+        if older is None:
+            raise
+        return page(document, *older, is_excerpt, _updated(assistant, document_id))
+    older = _older(assistant, document, at, digest) if place.is_changed else None
+    if older:
+        return page(document, *older, is_excerpt, _updated(assistant, document_id))
     return page(document, text, place, is_excerpt)
+
+
+def _older(assistant: Assistant, document: DocumentInfo, at: str, digest: str) -> tuple[str, Place] | None:
+    """The earlier text that a citation was taken from, and its place there."""
+    with suppress(OSError):  # it is being removed
+        return find_old_place(document, assistant.documents_store.old_texts(document.id), at, digest) if digest else None
+    return None
+
+
+def _updated(assistant: Assistant, document_id: str) -> str:
+    """The day on which one of the user's own documents was last replaced; "" of others."""
+    with suppress(LibraryError):
+        record = assistant.documents_store.catalogue()[0].documents.get(document_id)
+        return record.added[:10] if record else ""
+    return ""

@@ -1,0 +1,234 @@
+"""The user's own documents: added, replaced, described and removed, and the index brought up to date with them.
+
+What is said here has happened: a change is reported once the library names it on disk and an index with it is published.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from corpus.catalogue import Catalogue, Record
+from corpus.guess import guess
+from corpus.intake import About, Found, check_about
+from corpus.library import Library
+from corpus.readers import ReadError, sandbox
+from corpus.readers.types import Step, silent
+from index.build import BuildReport, write_index
+from index.types import DocumentInfo
+from service.assistant import Assistant
+from service.errors import KewenError, echo, user_errors
+from service.intake_plan import Arrival, Plan
+
+DONE = ("ok", "unchanged", "updated", "replaced", "moved", "duplicate_of", "removed", "skipped")
+"""Statuses of a document that nothing is wrong with; the others are those of `corpus.readers.types.STATUSES`."""
+_READERS = max(1, min(4, os.cpu_count() or 1))
+_WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentReport:
+    """How one file or document fared: `status`, in Chinese what else is to be known, and the document as it now is."""
+
+    file: str
+    status: str
+    message: str = ""
+    id: str | None = None
+    document: DocumentInfo | None = None
+    passages: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        return self.status in DONE
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryReport:
+    """What became of a change: a report for each file, in the order given, and the generation that holds the result."""
+
+    documents: tuple[DocumentReport, ...]
+    generation: str
+    seconds: float
+
+    @property
+    def complete(self) -> bool:
+        return all(x.is_done for x in self.documents)
+
+
+class Librarian:
+    """Changes the library of an assistant. One change at a time, over all processes; others wait for a while."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self.assistant = assistant
+        self.documents = assistant.documents_store
+
+    def add(self, files: Sequence[Found], reread: bool = False, step: Step = silent) -> LibraryReport:
+        """Add files, or replace what they are newer versions of. A file that can't be read costs the others nothing.
+
+        `reread`: files that are known already are read anew. `step` hears of the files, of one file's pages.
+
+        Raises:
+            KewenError: `index_locked`, `insufficient_storage`, `storage_error`, or the library can't be used.
+        """
+        started = time.perf_counter()
+        arrivals = self._read_all(files, reread, step)
+
+        def change(library: Library) -> Plan:
+            plan = Plan(library, _today())
+            for arrival in arrivals:
+                plan.take(arrival)
+            return plan
+
+        return self._commit(change, started)
+
+    def change(self, document_id: str, about: About) -> LibraryReport:
+        """Set what is known of one of the user's own documents.
+
+        Raises:
+            KewenError: `not_found`, `invalid_request`, or as `add`.
+        """
+        started = time.perf_counter()
+        try:
+            about = check_about(about)
+        except ValueError as error:
+            raise KewenError("invalid_request", f"{error}。") from error
+        return self._commit(lambda library: Plan(library, _today()).describe(document_id, about), started)
+
+    def remove(self, names: Iterable[str]) -> LibraryReport:
+        """Remove documents: the user's own with their files and earlier versions, a report of the folder from view.
+
+        Raises:
+            KewenError: `not_found` before anything is changed, or as `add`.
+        """
+        started = time.perf_counter()
+        names = list(dict.fromkeys(names))
+
+        def change(library: Library) -> Plan:
+            plan = Plan(library, _today())
+            for name in names:
+                plan.remove(name)
+            return plan
+
+        return self._commit(change, started)
+
+    def verify(self) -> tuple[int, list[str]]:
+        """How many documents of the user's there are, and in Chinese what is damaged.
+
+        Raises:
+            KewenError: `library_damaged`, where the catalogue can't be used.
+        """
+        with user_errors():
+            catalogue, _ = self.documents.catalogue()
+        return len(catalogue.documents), self.assistant.library_faults()
+
+    def file(self, document_id: str) -> tuple[Record, bytes]:
+        """The original of one of the user's own documents, byte for byte.
+
+        Raises:
+            KewenError: `not_found`, `library_error` where it is damaged.
+        """
+        with user_errors():
+            catalogue, _ = self.documents.catalogue()
+        record = catalogue.documents.get(document_id)
+        if record is None:
+            raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的自有资料。")
+        if not self.documents.is_sound(record.sha256):
+            raise KewenError("library_error", f"{record.id} 的原文件缺失或已损坏。请运行 kewen docs verify。")
+        return record, self.documents.object_path(record.sha256).read_bytes()
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def _read_all(self, files: Sequence[Found], reread: bool, step: Step) -> list[Arrival]:
+        with user_errors():
+            known = {} if reread else Plan(self.assistant.library(), _today()).known
+        step(0, len(files))
+        arrivals = []
+        with ThreadPoolExecutor(_READERS) as pool:
+            pages = step if len(files) == 1 else silent
+            for n, arrival in enumerate(pool.map(lambda x: self._read(x, known, pages), files), start=1):
+                arrivals.append(arrival)
+                if len(files) > 1:
+                    step(n, len(files))
+        return arrivals
+
+    def _read(self, found: Found, known: Mapping[str, str], step: Step) -> Arrival:
+        if found.problem:
+            return Arrival(found, problem=found.problem)
+        try:
+            data = found.read()
+            sha256 = hashlib.sha256(data).hexdigest()
+            if sha256 in known:
+                return Arrival(found, sha256, len(data))
+            reading = sandbox.read(found.name, data, step)
+        except ReadError as error:
+            return Arrival(found, problem=(error.code, error.message))
+        with user_errors():
+            sha256, kept = self.documents.put(data, reading)
+        guessed = guess(found.name, reading, datetime.date.today().year)
+        return Arrival(found, sha256, len(data), kept, reading.media_type, guessed)
+
+    # -- committing -------------------------------------------------------------------------------
+
+    def _commit(self, change: Callable[[Library], Plan], started: float) -> LibraryReport:
+        """Write the catalogue, publish an index with it; where that fails, the catalogue is as it was."""
+        assistant = self.assistant
+        assistant.encoder()  # before anything is written
+        with user_errors(), assistant.store.writer(wait=_WAIT_SECONDS):
+            before = assistant.library()
+            plan = change(before)
+            generation = assistant.store.current_name() or ""
+            built: BuildReport | None = None
+            if plan.catalogue != before.catalogue:
+                self.documents.save(plan.catalogue)
+            if plan.catalogue != before.catalogue or assistant.is_behind(assistant.library()):
+                built = self._publish(before.catalogue)
+                generation = built.generation
+            for name in plan.removed:
+                self.documents.forget(name)
+            if plan.removed:
+                assistant.store.drop_previous()
+            self.documents.clean(plan.catalogue, plan.dropped)
+        return LibraryReport(tuple(self._reports(plan, built)), generation, time.perf_counter() - started)
+
+    def _publish(self, before: Catalogue) -> BuildReport:
+        assistant = self.assistant
+        try:
+            built = write_index(
+                assistant.library(),
+                assistant.store,
+                assistant.encoder(),
+                assistant.progress,
+                archive=self.documents.archive,
+            )
+        except BaseException:
+            self.documents.save(before)
+            raise
+        failed = [x.id for x in built.documents if x.status == "failed"]
+        now, _ = self.documents.catalogue()
+        own = [x for x in failed if x in now.documents and x not in before.documents]
+        if own:  # they can't be indexed, and aren't
+            self.documents.save(now.without(own))
+        return built
+
+    def _reports(self, plan: Plan, built: BuildReport | None) -> Iterable[DocumentReport]:
+        snapshot = self.assistant.retriever().snapshot
+        failed = {x.id: x for x in built.documents if x.status == "failed"} if built else {}
+        for outcome in plan.outcomes:
+            report = DocumentReport(outcome.file, outcome.status, outcome.message, outcome.id)
+            if outcome.id in failed:
+                fault = failed[outcome.id]
+                yield replace(report, status=fault.code, message=fault.message, id=None)
+            elif outcome.id and outcome.id in snapshot.documents and outcome.status != "removed":
+                count = len(snapshot.rows_of(outcome.id))
+                yield replace(report, document=snapshot.documents[outcome.id], passages=count)
+            else:
+                yield report
+
+
+def _today() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
