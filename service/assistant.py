@@ -21,7 +21,7 @@ from service.checks import (
     checked_query,
     checked_top_k,
 )
-from service.errors import KewenError, echo, user_errors
+from service.errors import KewenError, echo, listed, user_errors
 from service.keeper import IndexKeeper
 from service.llm import ChatModel
 
@@ -145,10 +145,7 @@ class Assistant(IndexKeeper):
     def documents(self) -> list[tuple[DocumentInfo, int]]:
         """The indexed documents, each with its number of passages."""
         snapshot = self.retriever().snapshot
-        counts = dict.fromkeys(snapshot.documents, 0)
-        for row in snapshot.rows:
-            counts[row.passage.document_id] += 1
-        return [(document, counts[document.id]) for document in snapshot.documents.values()]
+        return [(document, len(snapshot.rows_of(document.id))) for document in snapshot.documents.values()]
 
     def document(self, document_id: str) -> tuple[DocumentInfo, list[Passage], Snapshot]:
         """One document, its passages in reading order, and the snapshot they come from.
@@ -157,7 +154,7 @@ class Assistant(IndexKeeper):
             KewenError: `not_found`.
         """
         snapshot = self._snapshot_with(document_id)
-        passages = [row.passage for row in snapshot.rows if row.passage.document_id == document_id]
+        passages = [snapshot.rows[n].passage for n in snapshot.rows_of(document_id)]
         return snapshot.documents[document_id], passages, snapshot
 
     def text(self, document_id: str, start: int = 0, end: int | None = None) -> str:
@@ -176,7 +173,7 @@ class Assistant(IndexKeeper):
     def _snapshot_with(self, document_id: str) -> Snapshot:
         snapshot = self.retriever().snapshot
         if document_id not in snapshot.documents:
-            known = "、".join(snapshot.documents)
+            known = listed(snapshot.documents)
             raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的报告。现有：{known}。")
         return snapshot
 
@@ -187,7 +184,7 @@ class Assistant(IndexKeeper):
             KewenError: `not_found`.
         """
         snapshot = self.retriever().snapshot
-        for row in snapshot.rows:
-            if row.passage.id == passage_id:
-                return row.passage, snapshot
-        raise KewenError("not_found", f"没有编号为 {echo(passage_id)} 的段落。")
+        passage = snapshot.passage(passage_id)
+        if passage is None:
+            raise KewenError("not_found", f"没有编号为 {echo(passage_id)} 的段落。")
+        return passage, snapshot

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from index.snapshot import Snapshot
 from index.types import MODES, Filters, Mode
 from service.answers import ANSWER_MODES, AnswerMode
-from service.errors import KewenError, echo
+from service.errors import KewenError, echo, listed
 
 _LAST_QUESTIONS = 10
 
@@ -82,12 +82,12 @@ def check_filters(snapshot: Snapshot, filters: Filters) -> None:
     unknown = sorted((filters.document_ids or frozenset()) - documents.keys())
     if unknown:
         raise KewenError(
-            "unknown_document", f"没有编号为 {echo('、'.join(unknown))} 的报告。现有：{'、'.join(documents)}。"
+            "unknown_document", f"没有编号为 {echo('、'.join(unknown))} 的报告。现有：{listed(documents)}。"
         )
     series = {document.series for document in documents.values()}
     strange = sorted((filters.series or frozenset()) - series)
     if strange:
-        raise KewenError("invalid_request", f"没有系列 {echo('、'.join(strange))}。现有：{'、'.join(sorted(series))}。")
+        raise KewenError("invalid_request", f"没有系列 {echo('、'.join(strange))}。现有：{listed(sorted(series))}。")
     years = sorted({document.year for document in documents.values()})
     if filters.years and not any(filters.years[0] <= year <= filters.years[1] for year in years):
         wanted = "–".join(str(year) for year in dict.fromkeys(filters.years))

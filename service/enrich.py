@@ -30,7 +30,7 @@ from corpus.library import Library
 from corpus.types import Document, Passage
 from index.build import document_part
 from index.segment import normalise
-from service.errors import KewenError, echo, user_errors
+from service.errors import KewenError, echo, listed, user_errors
 from service.llm import ChatModel
 
 Progress = Callable[[int, int], None]
@@ -73,7 +73,7 @@ def enrich(library: Library, model: ChatModel, wanted: Sequence[str], progress: 
     entries = {entry.id: entry for entry in library}
     for name in wanted:
         if name not in entries:
-            raise KewenError("unknown_document", f"没有编号为 {echo(name)} 的报告。现有：{'、'.join(entries)}。")
+            raise KewenError("unknown_document", f"没有编号为 {echo(name)} 的报告。现有：{listed(entries)}。")
     origin = f"{model.model} 依段落原文撰写，{time.strftime('%Y-%m')}"
     for name in wanted or entries:
         with user_errors():

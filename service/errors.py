@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from corpus.library import LibraryError
 from corpus.storage import StorageProblem
 from index.encoders import EncoderUnavailable
 
+_LISTED = 20
 ECHO = 200
 """At most so many characters of the input stand in a message."""
 
@@ -105,6 +106,12 @@ def user_errors() -> Iterator[None]:
             error.code.partition("_")[0], "library_error"
         )
         raise KewenError(code, error.message, {"reason": error.code}) from error
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as they may stand in a message: not a thousand of them."""
+    names = list(names)
+    return "、".join(names[:_LISTED]) + (f" 等 {len(names)} 个" if len(names) > _LISTED else "")
 
 
 def echo(value: object, limit: int = ECHO) -> str:

@@ -14,7 +14,7 @@ from corpus.intake import About, Found
 from corpus.library import Library
 from corpus.manifest import Entry
 from corpus.types import is_document_id
-from service.errors import KewenError, echo
+from service.errors import KewenError, echo, listed
 
 _LONGEST_ID = 60
 _FIELDS = ("title", "year", "series", "kind", "issuer")
@@ -203,8 +203,8 @@ class Plan:
         for entry in self.library.entries:
             if entry.id == document_id:
                 return entry
-        known = "、".join(x.id for x in self.library.entries)
-        raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的报告。现有：{echo(known, 1000)}。")
+        known = listed(x.id for x in self.library.entries)
+        raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的报告。现有：{known}。")
 
     # -- helpers ----------------------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ class IndexKeeper:
     def is_behind(self, library: Library) -> bool:
         """Whether the newest index was built before the user's own documents last changed: a change was cut short."""
         try:
-            return bool(self._current().description["library"] != library.state)
+            return bool(self._current().description.get("library") != library.state)
         except IndexProblem:
             return True
 
@@ -178,6 +178,7 @@ class IndexKeeper:
             with user_errors():
                 snapshot = self._load_or_build()
                 self._check_fit(snapshot, self.encoder())
+                snapshot = self._finished(snapshot)
                 self._report_changes(snapshot)
         except KewenError as error:
             if self._retriever is None:
@@ -191,7 +192,7 @@ class IndexKeeper:
 
     def _load_or_build(self) -> Snapshot:
         try:
-            return self._finished(self._load())
+            return self._load()
         except IndexProblem as problem:
             if problem.code not in ("index_missing", "index_damaged", "index_incompatible"):
                 raise
@@ -208,7 +209,7 @@ class IndexKeeper:
     def _finished(self, snapshot: Snapshot) -> Snapshot:
         """With a change of the library that was cut short brought to its end, unless another writer is at it."""
         try:
-            if snapshot.description["library"] == self.library().state:
+            if snapshot.description.get("library") == self.library().state:
                 return snapshot
             self.build()
             self._notify("上次对资料的改动没有做完，已补编索引。")

@@ -236,12 +236,12 @@ def test_index_build_status_verify(kewen):
 
 def test_index_verify_names_what_is_damaged(kewen, tmp_path):
     kewen("index", "build")
-    path = tmp_path / "home/index/gen-000001/plain/dense/vectors.faiss"
+    path = tmp_path / "home/index/gen-000001/plain/dense/vectors.npy"
     assert path.is_file()
     path.write_bytes(b"x")
     code, _, err = kewen("index", "verify")
     assert code == 4
-    assert "vectors.faiss" in err
+    assert "vectors.npy" in err
 
 
 def test_a_damaged_index_falls_back_loudly(kewen, tmp_path):
@@ -346,16 +346,16 @@ def test_a_locked_index_says_who_writes(kewen, tmp_path):
 def test_doctor(kewen, tmp_path):
     code, out, _ = kewen("doctor")
     assert code == OK
-    assert out.count("✓") == 8
+    assert out.count("✓") == 9
     kewen("index", "build")
-    path = tmp_path / "home/index/gen-000001/plain/dense/vectors.faiss"
+    path = tmp_path / "home/index/gen-000001/plain/dense/vectors.npy"
     assert path.is_file()
     path.write_bytes(b"x")
     code, out, _ = kewen("doctor")
     assert code == 4
     assert "✗ 索引" in out
     checks = json.loads(kewen("doctor", "--json")[1])["checks"]
-    assert [x["ok"] for x in checks] == [True] * 7 + [False]
+    assert [x["ok"] for x in checks] == [True] * 8 + [False]
 
 
 @pytest.mark.parametrize(
