@@ -178,7 +178,8 @@ class Guard:
 def uploads_too_large(settings: Settings) -> KewenError:
     """What is said of a body of uploads beyond the limit."""
     most = settings.max_upload * UPLOADS
-    return KewenError("body_too_large", f"一次上传共计不能超过 {most} 字节。请分几次，或请管理员调大 KEWEN_MAX_UPLOAD。")
+    message = f"一次上传共计不能超过 {most} 字节。请分几次，或请管理员调大 KEWEN_MAX_UPLOAD。"
+    return KewenError("body_too_large", message, {"limit": most})
 
 
 def _is_change(scope: Scope) -> bool:

@@ -188,6 +188,36 @@ class DocumentsOut(BaseModel):
     documents: list[DocumentOut] = Field(description="报告，按清单的次序")
 
 
+class AboutIn(_Request):
+    """对一份资料的更正；省略的不变。"""
+
+    title: str | None = Field(None, description="题名", min_length=1, max_length=500)
+    year: int | None = Field(None, description="所述年份", ge=1900, le=2100)
+    series: str | None = Field(None, description="系列", min_length=1, max_length=500)
+    kind: str | None = Field(None, description="类别", min_length=1, max_length=500)
+    issuer: str | None = Field(None, description="发布机构", min_length=1, max_length=500)
+
+
+class ChangedOut(BaseModel):
+    """一份文件或资料的结果。"""
+
+    file: str = Field(description="文件名")
+    status: str = Field(
+        description="成功：ok、replaced、updated、unchanged、duplicate_of、removed；其余为没有加入的缘由，如 encrypted"
+    )
+    message: str = Field(description="另须知道的")
+    id: str | None = Field(description="资料的编号；没有加入的为 null")
+    document: DocumentOut | None = Field(description="资料现在的样子")
+
+
+class LibraryReportOut(BaseModel):
+    """对资料的一次改动的结果。"""
+
+    documents: list[ChangedOut] = Field(description="每份文件一项，次序与请求相同")
+    generation: str = Field(description="含有这次改动的索引的代号")
+    seconds: float = Field(description="用时（秒）")
+
+
 class SectionOut(BaseModel):
     """一个章节。"""
 

@@ -33,8 +33,8 @@ TAGS = [
     {"name": "Dify 外部知识库", "description": "Dify 的 External Knowledge API"},
     {"name": "运行", "description": "服务是否在运行、是否就绪"},
 ]
-_Responses = dict[int | str, dict[str, Any]]
-_SEARCHED: _Responses = {
+Responses = dict[int | str, dict[str, Any]]
+SEARCHED: Responses = {
     400: {"model": ErrorOut, "description": "请求体不是有效的 JSON"},
     401: {"model": ErrorOut, "description": "缺少密钥或密钥不对"},
     403: {"model": ErrorOut, "description": "网页的来源（Origin）不在 allowed_origins 之列"},
@@ -47,14 +47,20 @@ _SEARCHED: _Responses = {
     429: {"model": ErrorOut, "description": "请求过于频繁；Retry-After 为须等的秒数"},
     503: {"model": ErrorOut, "description": "索引不可用"},
 }
-_ASKED: _Responses = {
+_ASKED: Responses = {
     200: {"description": "答案；stream 为 true 时为 text/event-stream", "content": {"text/event-stream": {}}},
-    **_SEARCHED,
+    **SEARCHED,
 }
-_LISTED: _Responses = {code: _SEARCHED[code] for code in (401, 403, 409, 421, 429, 503)}
-_FOUND: _Responses = {
+_LISTED: Responses = {code: SEARCHED[code] for code in (401, 403, 409, 421, 429, 503)}
+CHANGED: Responses = {
+    403: {"model": ErrorOut, "description": "密钥只能读，或由别的网页发来"},
+    409: {"model": ErrorOut, "description": "另一个程序正在写索引，或索引由另一编码器建立"},
+    507: {"model": ErrorOut, "description": "磁盘空间不够，或写不进去；原来的资料与索引不变"},
+}
+"""What else a change of the library may meet."""
+FOUND: Responses = {
     404: {"model": ErrorOut, "description": "没有这份报告或段落"},
-    422: _SEARCHED[422],
+    422: SEARCHED[422],
     **_LISTED,
 }
 
@@ -63,7 +69,7 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     """The routes over an assistant; `links` open what they cite."""
     routes = APIRouter()
 
-    @routes.post("/v1/search", tags=["检索"], summary="检索段落", response_model=SearchOut, responses=_SEARCHED)
+    @routes.post("/v1/search", tags=["检索"], summary="检索段落", response_model=SearchOut, responses=SEARCHED)
     def search(body: SearchIn) -> dict[str, Any]:
         """返回最相关的段落，按相关程度排列；每段带出处、各路分数，以及最能回答问题的句子的位置。"""
         filters = filters_of(body.filters)
@@ -78,14 +84,14 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         return {"documents": [render.document_json(x, count) for x, count in assistant.documents()]}
 
     @routes.get(
-        "/v1/documents/{document_id}", tags=["报告"], summary="一份报告", response_model=OutlineOut, responses=_FOUND
+        "/v1/documents/{document_id}", tags=["报告"], summary="一份报告", response_model=OutlineOut, responses=FOUND
     )
     def document(document_id: str) -> dict[str, Any]:
         """一份报告的说明、章节与全部段落。"""
         return render.outline_json(*assistant.document(document_id), links.url)
 
     @routes.get(
-        "/v1/documents/{document_id}/text", tags=["报告"], summary="原文", response_model=TextOut, responses=_FOUND
+        "/v1/documents/{document_id}/text", tags=["报告"], summary="原文", response_model=TextOut, responses=FOUND
     )
     def text(
         document_id: str,
@@ -97,7 +103,7 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         return {"document_id": document_id, "start": start, "end": start + len(piece), "text": piece}
 
     @routes.get(
-        "/v1/passages/{passage_id}", tags=["报告"], summary="一个段落", response_model=PassageOut, responses=_FOUND
+        "/v1/passages/{passage_id}", tags=["报告"], summary="一个段落", response_model=PassageOut, responses=FOUND
     )
     def passage(passage_id: str) -> dict[str, Any]:
         """按编号取一个段落及其出处。"""

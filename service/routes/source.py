@@ -71,8 +71,9 @@ def _page(assistant: Assistant, links: Links, document_id: str, request: Request
 
 def _older(assistant: Assistant, document: DocumentInfo, at: str, digest: str) -> tuple[str, Place] | None:
     """The earlier text that a citation was taken from, and its place there."""
-    with suppress(OSError):  # it is being removed
-        return find_old_place(document, assistant.documents_store.old_texts(document.id), at, digest) if digest else None
+    if digest:
+        with suppress(OSError):  # it is being removed
+            return find_old_place(document, assistant.documents_store.old_texts(document.id), at, digest)
     return None
 
 
