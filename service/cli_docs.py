@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -107,15 +107,18 @@ def list_documents(as_json: bool, **given: Any) -> int:
 
 @docs.command(help="查看一份资料：怎样读的、略去了什么，及其章节与段落。")
 @click.argument("document_id", metavar="编号")
-@click.option("--json", "as_json", is_flag=True, help="输出 JSON：document、sections、passages。")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON：document、sections、passages、record。")
 @common_options
 def show(document_id: str, as_json: bool, **given: Any) -> int:
     assistant = assistant_of(given)
     document, passages, snapshot = assistant.document(document_id)
+    with user_errors():
+        record = assistant.library().catalogue.documents.get(document_id)
     if as_json:
-        print_json(render.outline_json(document, passages, snapshot, Links(assistant.settings).url))
+        outline = render.outline_json(document, passages, snapshot, Links(assistant.settings).url)
+        print_json({**outline, "record": asdict(record) if record else None})
     else:
-        click.echo(render.outline_text(document, passages))
+        click.echo(render.outline_text(document, passages, record))
     return OK
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from corpus.catalogue import Record
 from corpus.citations import citation_label
 from corpus.expansions import Expansion
 from corpus.types import Citation, Passage, Span
@@ -163,8 +164,11 @@ def documents_text(documents: Sequence[tuple[DocumentInfo, int]]) -> str:
     )
 
 
-def outline_text(document: DocumentInfo, passages: Sequence[Passage]) -> str:
-    """A document's particulars, its headings and how many passages stand directly under each."""
+def outline_text(document: DocumentInfo, passages: Sequence[Passage], record: Record | None = None) -> str:
+    """A document's particulars, its headings and how many passages stand directly under each.
+
+    `record` is what the library knows of one of the user's own.
+    """
     lines = [
         f"《{clean(document.title)}》（{document.year}）",
         f"编号：{document.id}",
@@ -179,6 +183,10 @@ def outline_text(document: DocumentInfo, passages: Sequence[Passage]) -> str:
         lines.append(f"题名依据：{clean(document.title_basis)}")
     if document.year_basis:
         lines.append(f"年份依据：{clean(document.year_basis)}")
+    if record:
+        earlier = "，此前 " + "、".join(x.added[:10] for x in record.versions) if record.versions else ""
+        lines.append(f"版本：第 {len(record.versions) + 1} 版，{record.added[:10]} 加入{earlier}")
+        lines += [f"来自：{clean(record.source)}"] if record.source else []
     lines += [f"读取：{clean(note)}" for note in document.notes]
     pages = f"页数：{len(document.page_starts)}　" if document.page_starts else ""
     lines += [f"{pages}字数：{document.characters}　段落：{len(passages)}", "", "章节（直属段落数）："]
