@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastapi.dependencies.models
 import pytest
 
 from corpus.elements import Structure
@@ -129,10 +130,22 @@ def assistant(opened: Assistant, settings: Settings) -> Assistant:
     return made
 
 
+def pytest_collection_finish() -> None:
+    """What is imported stays until the end: the search for garbage need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def no_garbage() -> Iterator[None]:
-    """Applications and their assistants are circles, which Python would leave lying about by the gigabyte."""
+    """Applications and their assistants are circles, which Python would leave lying about by the gigabyte.
+
+    FastAPI remembers the handlers of the last thousands of routes, and with them their assistants.
+    """
     yield
+    for known in vars(fastapi.dependencies.models).values():
+        if hasattr(known, "cache_clear"):
+            known.cache_clear()
     gc.collect()
 
 

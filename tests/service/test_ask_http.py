@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from dataclasses import replace
@@ -10,7 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
+from service.assistant import Assistant
 from service.errors import KewenError
+from service.settings import Settings, load_settings
 
 QUESTION = "宝山区有多少家生物医药企业？"
 NOT_SAID = "宝山区区长是谁？"
@@ -18,7 +21,18 @@ SIDES = "黄浦做金融科技，2022年和2025年的提法有什么不一样？
 MANY = "徐汇、长宁、闵行、宝山、嘉定2025年做了什么"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def settings(shared_home) -> Settings:
+    return load_settings({"home": shared_home}, {})
+
+
+@pytest.fixture(scope="module")
+def assistant(opened) -> Assistant:
+    """One for all: what a test replaces of it is put back."""
+    return copy.copy(opened)
+
+
+@pytest.fixture(scope="module")
 def client(assistant, settings) -> TestClient:
     return TestClient(create_app(assistant, settings), base_url="http://127.0.0.1", raise_server_exceptions=False)
 

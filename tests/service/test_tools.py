@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +33,9 @@ def settings(shared_home: Path) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def assistant(settings: Settings) -> Assistant:
+def assistant(opened: Assistant) -> Assistant:
     """One for all: it is only asked."""
-    return Assistant(settings)
+    return copy.copy(opened)
 
 
 @pytest.fixture(scope="module")
