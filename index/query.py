@@ -188,7 +188,7 @@ def _split_years(
     else:
         return []
     asked = list(dict.fromkeys(asked))[-_MOST_PARTS:]
-    return [Part(rest if len(rest) > 1 else text, (year,), whole.places, year, place) for year in asked]
+    return [Part(rest if len(rest.strip()) > 1 else text, (year,), whole.places, year, place) for year in asked]
 
 
 def _without(text: str, spans: Sequence[AskedYears] | Sequence[_Place], kept: str | None = None) -> str:

@@ -288,6 +288,7 @@ PIECES = [
 @example("对比徐汇和长宁", 2026)
 @example("和徐汇和长宁", 2026)
 @example("徐汇2015年2022年", 2026)
+@example("  历年", 2026)
 def test_understanding_never_fails_and_never_asks_for_nothing(text, today):
     query = understand(text, NAMES, reported, today, PLANS)
     assert query.text == text
