@@ -82,7 +82,8 @@ class Library:
         about = asdict(entry) | {"path": entry.path.name}
         try:
             if entry.is_own:
-                about["read"] = self.catalogue.documents[entry.id].reading
+                record = self.catalogue.documents[entry.id]
+                about |= {"read": record.reading, "file": record.file}
             else:
                 about["read"] = hashlib.sha256(entry.path.read_bytes()).hexdigest()
             expansions = expansions_path(entry.folder, entry.id)
@@ -108,6 +109,14 @@ class Library:
         ]
         note = "，".join(x for x in notes if x)
         return matched, f"扩展文件 {path.name} 有一部分未使用：{note}" if note else ""
+
+
+def content_of(entry: Entry) -> str:
+    """The sha256 of an entry's file: as its manifest gives it, else as the file now is; empty where it can't be read."""
+    try:
+        return entry.sha256 or hashlib.sha256(entry.path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def is_changed(entry: Entry, sha256: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,8 @@ def replace_synced(path: Path, data: bytes) -> None:
     """Write a file so that whatever moment we are killed at, either its old or its new content is there."""
     new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     write_synced(new, data)
+    if path.is_dir() and not path.is_symlink():  # nothing of ours: a damaged disk, or somebody's mistake
+        shutil.rmtree(path)
     new.replace(path)
     sync_folder(path.parent)
 

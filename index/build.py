@@ -1,47 +1,56 @@
-"""Documents → a generation. The only writer of the index."""
+"""Documents → a generation. The only writer of the index.
+
+Each document is a part of the index. One whose fingerprint is that of the last generation is copied from there; only
+the others are read, split, embedded and counted. What comes of it is what a build of all of them would have made.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from corpus.elements import Structure
-from corpus.library import Entry, Library, LibraryError
-from corpus.passages import split_passages
-from corpus.structure import parse
-from corpus.tokens import ManifestMismatch
-from corpus.types import Document, Passage
-from index.context import expansion_text, passage_pieces, passage_text
-from index.dense import PieceIndex
+from corpus.library import Library, LibraryError
+from index.derive import Progress, Vectors, derive
 from index.generations import GenerationStore
-from index.interaction import InteractionIndex
-from index.lexical import LexicalIndex
-from index.names import learn_names
+from index.parts import Part, code_fingerprint, document_part, part_fingerprint, read_part
 from index.segment import domain_words
-from index.snapshot import Row, Snapshot, View, dump_documents, dump_rows
-from index.storage import IndexProblem
-from index.types import DocumentInfo, Encoder, Floats, LateInteraction, SectionInfo
+from index.shelf import Shelf, join
+from index.snapshot import load_document, load_rows
+from index.storage import IndexProblem, storage_errors
+from index.types import Encoder, LateInteraction
 
-Progress = Callable[[int, int], None]
-"""Called with how many pieces are done so far, and of how many."""
+__all__ = [
+    "BuildReport",
+    "DocumentStatus",
+    "Progress",
+    "build_index",
+    "document_part",
+    "index_fingerprint",
+    "write_index",
+]
 
-_BATCH = 256
+Archive = Callable[[str, bytes], None]
+"""Called with the id of a document whose text is about to change, and its old text in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentStatus:
-    """How one document fared. `kept`: it could not be read anew, and its last indexed version stays."""
+    """How one document fared. `kept`: it could not be read anew, and its last indexed version stays.
+
+    `reused`: nothing of it has changed, and its part was copied.
+    """
 
     id: str
     status: Literal["ok", "kept", "failed"]
     passages: int
     code: str = ""
     message: str = ""
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +65,8 @@ class BuildReport:
 
     @property
     def complete(self) -> bool:
-        """Every document was read anew."""
+        """Every document is in the index as it is now."""
         return all(x.status == "ok" for x in self.documents)
-
-
-@dataclass(slots=True)
-class _Part:
-    """One document's share of the index."""
-
-    document: DocumentInfo
-    text: bytes
-    rows: list[Row]
 
 
 def index_fingerprint(encoder: Encoder) -> dict[str, object]:
@@ -79,174 +79,163 @@ def index_fingerprint(encoder: Encoder) -> dict[str, object]:
 
 
 def build_index(
-    library: Library, store: GenerationStore, encoder: Encoder, progress: Progress = lambda done, total: None
+    library: Library,
+    store: GenerationStore,
+    encoder: Encoder,
+    progress: Progress = lambda done, total: None,
+    fresh: bool = False,
+    archive: Archive | None = None,
 ) -> BuildReport:
-    """Index all documents of the library and publish the result.
+    """Index the documents of the library and publish the result.
 
-    Vectors of unchanged passages are reused from the current generation. A document that can't be read
-    keeps its last indexed version, if there is one; the report says so.
+    A document that can't be read keeps its last indexed version, if there is one; the report says so. `fresh` reads
+    every document anew, whatever its fingerprint says; vectors of unchanged pieces are reused all the same. `archive`
+    is called before anything is published.
 
     Raises:
         IndexProblem: `no_documents`, `index_locked`, `insufficient_storage` or `storage_error`.
     """
-    started = time.perf_counter()
     with store.writer():
-        previous = _previous(store)
-        parts, statuses = _read_all(library, previous)
-        if not parts:
-            raise IndexProblem(
-                "no_documents", "没有一份可用的报告，未建索引：" + "；".join(x.message for x in statuses)
-            )
-        rows = [row for part in parts for row in part.rows]
-        documents = {part.document.id: part.document for part in parts}
-        read = [_text(documents[row.passage.document_id], row.passage) for row in rows]
-        late = isinstance(encoder, LateInteraction)
-        pieces = [passage_pieces(row.passage) if late else [text] for row, text in zip(rows, read, strict=True)]
-        asked = [[x.text for x in row.expansions] for row in rows]
-        vectors = _Vectors(encoder, previous, progress, sum(map(len, pieces)) + sum(map(len, asked)))
-        plain = _view(read, pieces, vectors, read)
-        joined = [expansion_text(row.expansions) for row in rows]
-        both = ["\n".join(x for x in texts if x) for texts in zip(read, joined, strict=True)]
-        expanded = _view(both, asked, vectors, joined)
-        files = {
-            "documents.jsonl": dump_documents([part.document for part in parts]),
-            "passages.jsonl": dump_rows(rows),
-            "names.json": learn_names([row.passage for row in rows], read).dump(),
-            **{f"plain/{name}": data for name, data in plain.dump().items()},
-            **{f"expanded/{name}": data for name, data in expanded.dump().items()},
-            **{f"texts/{part.document.id}.txt": part.text for part in parts},
-        }
-        description = {
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            **index_fingerprint(encoder),
-            "documents": len(parts),
-            "passages": len(rows),
-        }
-        name = store.publish(files, description, keep=previous.name if previous else None)
-    return BuildReport(name, tuple(statuses), vectors.embedded, vectors.reused, time.perf_counter() - started)
+        return write_index(library, store, encoder, progress, fresh, archive)
 
 
-def document_part(document: Document) -> tuple[DocumentInfo, list[Passage]]:
-    """A document as the index keeps it, and its passages.
+def write_index(
+    library: Library,
+    store: GenerationStore,
+    encoder: Encoder,
+    progress: Progress = lambda done, total: None,
+    fresh: bool = False,
+    archive: Archive | None = None,
+) -> BuildReport:
+    """As `build_index`, for one that holds the writer's place already."""
+    started = time.perf_counter()
+    store.check_space()
+    last = _last(store, encoder, fresh)
+    reading = _read(library, last)
+    if not reading.picks:
+        raise IndexProblem(
+            "no_documents", "没有一份可用的报告，未建索引：" + "；".join(x.message for x in reading.statuses)
+        )
+    if last and archive:
+        _archive(last, reading.parts, archive)
+    known = [last.shelf.plain.pieces, last.shelf.expanded.pieces] if last and last.same_encoder else []
+    vectors = Vectors(encoder, known, progress, _pieces_of(last, reading.picks))
+    shelves = {_OLD: last.shelf} if last and last.reusable else {}
+    if reading.parts:
+        shelves[_NEW] = derive(reading.parts, vectors)
+    numbers = {shelf: n for n, shelf in enumerate(shelves)}
+    picks = [(numbers[shelf], n) for shelf, n in reading.picks]
+    description = {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **index_fingerprint(encoder),
+        "code": code_fingerprint(),
+        "library": library.state,
+        "documents": len(picks),
+        "passages": sum(shelves[shelf].shares[n].passages for shelf, n in reading.picks),
+    }
+    name = store.publish(join(list(shelves.values()), picks), description, keep=last.name if last else None)
+    return BuildReport(name, tuple(reading.statuses), vectors.embedded, vectors.reused, time.perf_counter() - started)
 
-    Raises:
-        LibraryError: `manifest_invalid`, where the manifest and the text don't fit.
+
+_OLD, _NEW = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last sound generation: what can't be read anew is kept from it.
+
+    `reusable`: what has not changed is copied. Otherwise what is kept is derived anew.
     """
+
+    name: str
+    shelf: Shelf
+    places: Mapping[str, int]
+    same_encoder: bool
+    reusable: bool
+
+    def part(self, number: int) -> Part:
+        """A document as it was indexed, to be derived anew."""
+        document, rows = load_document(self.shelf.documents[number]), load_rows(self.shelf.lines(number))
+        return Part(document, bytes(self.shelf.text(number)), rows, self.shelf.shares[number].note)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What becomes of each document of the library: `picks` are the places of those that are indexed, old or new."""
+
+    picks: list[tuple[int, int]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    statuses: list[DocumentStatus] = field(default_factory=list)
+
+    def add(self, part: Part) -> None:
+        self.picks.append((_NEW, len(self.parts)))
+        self.parts.append(part)
+
+
+def _last(store: GenerationStore, encoder: Encoder, fresh: bool) -> _Last | None:
     try:
-        structure = parse(document)
-    except ManifestMismatch as error:
-        raise LibraryError(
-            "manifest_invalid", f"报告 {document.id} 与清单中的标题说明不符：{error}。", document.id
-        ) from error
-    return _describe(document, structure), split_passages(document, structure)
-
-
-def _read_all(library: Library, previous: Snapshot | None) -> tuple[list[_Part], list[DocumentStatus]]:
-    parts: list[_Part] = []
-    statuses: list[DocumentStatus] = []
-    for entry in library:
-        try:
-            part, note = _read(library, entry)
-        except LibraryError as error:
-            kept = _kept(previous, entry.id)
-            if kept:
-                parts.append(kept)
-            status: Literal["kept", "failed"] = "kept" if kept else "failed"
-            count = len(kept.rows) if kept else 0
-            statuses.append(DocumentStatus(entry.id, status, count, error.code, error.message))
-        else:
-            parts.append(part)
-            statuses.append(DocumentStatus(entry.id, "ok", len(part.rows), message=note))
-    return parts, statuses
-
-
-def _read(library: Library, entry: Entry) -> tuple[_Part, str]:
-    """One document's share, and what the user should know of its expansions."""
-    document = library.read(entry)
-    info, passages = document_part(document)
-    expansions, note = library.expansions(entry, passages)
-    rows = [Row(passage, texts) for passage, texts in zip(passages, expansions, strict=True)]
-    return _Part(info, document.text.encode("utf-8"), rows), note
-
-
-def _previous(store: GenerationStore) -> Snapshot | None:
-    """The newest sound generation: what can't be read anew is kept from it."""
-    try:
-        return Snapshot.load(store.newest_sound()[0])
+        generation = store.newest_sound()[0]
+        shelf = Shelf.load(generation)
     except IndexProblem:
         return None
-
-
-def _kept(previous: Snapshot | None, document_id: str) -> _Part | None:
-    if previous is None or document_id not in previous.documents:
-        return None
-    rows = [row for row in previous.rows if row.passage.document_id == document_id]
-    return _Part(previous.documents[document_id], previous.texts[document_id], rows)
-
-
-def _text(document: DocumentInfo, passage: Passage) -> str:
-    return passage_text(document.title, document.year, passage)
-
-
-def _view(lexical: Sequence[str], pieces: Sequence[Sequence[str]], vectors: _Vectors, words: Sequence[str]) -> View:
-    """The view of texts: `lexical` for BM25, `pieces` for FAISS, `words` for late interaction."""
-    keys = [hashlib.sha256(piece.encode("utf-8")).digest() for group in pieces for piece in group]
-    starts = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
-    dense = PieceIndex.build(vectors.of([piece for group in pieces for piece in group], keys), starts, keys)
-    late = vectors.encoder if isinstance(vectors.encoder, LateInteraction) else None
-    return View(dense, LexicalIndex.build(lexical), InteractionIndex.build(late, words) if late else None)
-
-
-class _Vectors:
-    """Vectors of texts: those of the previous generation where it has them, else new ones."""
-
-    def __init__(self, encoder: Encoder, previous: Snapshot | None, progress: Progress, total: int) -> None:
-        self.encoder = encoder
-        self.embedded = self.reused = 0
-        self._progress, self._total = progress, total
-        self._known: dict[bytes, tuple[PieceIndex, int]] = {}
-        if previous and previous.description["encoder"]["fingerprint"] == encoder.fingerprint:
-            for index in (previous.plain.pieces, previous.expanded.pieces):
-                self._known |= {key: (index, n) for n, key in enumerate(index.keys)}
-
-    def of(self, texts: Sequence[str], keys: Sequence[bytes]) -> Floats:
-        """float32 `[len(texts), dim]`."""
-        vectors = np.zeros((len(texts), self.encoder.dim), dtype=np.float32)
-        new = []
-        for n, key in enumerate(keys):
-            if key in self._known:
-                index, piece = self._known[key]
-                vectors[n] = index.vectors(np.array([piece]))[0]
-            else:
-                new.append(n)
-        self.reused += len(texts) - len(new)
-        for start in range(0, len(new), _BATCH):
-            batch = new[start : start + _BATCH]
-            vectors[batch] = self.encoder.encode_passages([texts[n] for n in batch])
-            self.embedded += len(batch)
-            self._progress(self.embedded + self.reused, self._total)
-        return vectors
-
-
-def _describe(document: Document, structure: Structure) -> DocumentInfo:
-    return DocumentInfo(
-        id=document.id,
-        title=document.title,
-        year=document.year,
-        series=document.series,
-        kind=document.kind,
-        media_type=document.media_type,
-        sha256=document.sha256,
-        characters=len(document.text),
-        issuer=document.issuer,
-        year_basis=document.year_basis,
-        title_basis=document.title_basis,
-        file=document.file,
-        notes=document.notes,
-        page_starts=document.page_starts,
-        sections=tuple(
-            SectionInfo(section.path, section.restored[-1], (section.start, section.end))
-            for section in structure.sections
-            if section.path
-        ),
+    built = generation.manifest.get("encoder", {}).get("fingerprint")
+    same_code = generation.manifest.get("code") == code_fingerprint()
+    same_words = (shelf.plain.words is not None) == isinstance(encoder, LateInteraction)
+    same_encoder = built == encoder.fingerprint
+    return _Last(
+        name=generation.name,
+        shelf=shelf,
+        places={share.id: n for n, share in enumerate(shelf.shares)},
+        same_encoder=same_encoder,
+        reusable=same_encoder and same_code and same_words and not fresh,
     )
+
+
+def _read(library: Library, last: _Last | None) -> _Reading:
+    reading = _Reading()
+    for entry in library:
+        fingerprint = part_fingerprint(library, entry)  # before the document is read: it may be changing just now
+        number = last.places.get(entry.id) if last else None
+        share = last.shelf.shares[number] if last and last.reusable and number is not None else None
+        if number is not None and share and share.part == fingerprint != "":
+            reading.picks.append((_OLD, number))
+            reading.statuses.append(DocumentStatus(entry.id, "ok", share.passages, message=share.note, reused=True))
+            continue
+        try:
+            part = read_part(library, entry, fingerprint)
+        except LibraryError as error:
+            reading.statuses.append(_keep(reading, last, number, error, entry.id))
+        else:
+            reading.add(part)
+            reading.statuses.append(DocumentStatus(entry.id, "ok", len(part.rows), message=part.note))
+    return reading
+
+
+def _keep(
+    reading: _Reading, last: _Last | None, number: int | None, error: LibraryError, document_id: str
+) -> DocumentStatus:
+    """The last version of a document that can't be read."""
+    if last is None or number is None:
+        return DocumentStatus(document_id, "failed", 0, error.code, error.message)
+    if last.reusable:
+        reading.picks.append((_OLD, number))
+    else:
+        reading.add(last.part(number))
+    return DocumentStatus(document_id, "kept", last.shelf.shares[number].passages, error.code, error.message)
+
+
+def _archive(last: _Last, parts: Sequence[Part], archive: Archive) -> None:
+    for part in parts:
+        number = last.places.get(part.document.id)
+        if number is not None and last.shelf.text(number) != part.text:
+            with storage_errors("保存报告的旧文"):
+                archive(part.document.id, bytes(last.shelf.text(number)))
+
+
+def _pieces_of(last: _Last | None, picks: Sequence[tuple[int, int]]) -> int:
+    """How many pieces are copied with their documents."""
+    if last is None:
+        return 0
+    bounds = last.shelf.starts[:, 0]
+    counts = np.diff(last.shelf.plain.pieces.starts[bounds] + last.shelf.expanded.pieces.starts[bounds])
+    return int(counts[[n for shelf, n in picks if shelf == _OLD]].sum())

@@ -6,35 +6,76 @@ nearest piece.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import faiss
 import numpy as np
+import numpy.typing as npt
 
+from index.storage import Content
+from index.tables import Run, array_content, buffer_of, load_array, starts_of
 from index.types import Floats, Ints, Mask
 
 _KEY_BYTES = 32
 
 
-class PieceIndex:
-    """Pieces of passages, in the order of the passages: those of row `n` are `[starts[n], starts[n + 1])`.
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Pieces of passages as they are stored: those of row `n` are `[starts[n], starts[n + 1])`.
 
-    `keys` are the sha256 of what the encoder read of each piece. Never changed once made.
+    `vectors` float32 `[pieces, dim]`, rows of length 1 or 0; `starts` int64 `[passages + 1]`; `keys` uint8
+    `[pieces, 32]`, the sha256 of what the encoder read of each piece.
     """
 
-    def __init__(self, index: faiss.Index, starts: Ints, keys: Sequence[bytes]) -> None:
-        self._index = index
-        self.starts = starts
-        self.keys = keys
-        self._owners: Ints = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    vectors: Floats
+    starts: Ints
+    keys: npt.NDArray[np.uint8]
+
+    @property
+    def size(self) -> int:
+        """How many passages."""
+        return len(self.starts) - 1
+
+    def dump(self) -> dict[str, Content]:
+        """File name → content."""
+        return self.joined([self], [Run(0, 0, self.size)])
 
     @classmethod
-    def build(cls, vectors: Floats, starts: Ints, keys: Sequence[bytes]) -> PieceIndex:
-        """Of float32 `[pieces, dim]`, rows of length 1 or 0, and int64 `[passages + 1]`."""
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-        return cls(index, starts, keys)
+    def load(cls, files: Mapping[str, bytes]) -> Pieces:
+        """Of files as `dump` made them, checked by the caller.
+
+        Raises:
+            ValueError: they don't fit together.
+        """
+        vectors, starts = load_array(files["vectors.npy"]), load_array(files["starts.npy"])
+        keys = np.frombuffer(files["keys.bin"], dtype=np.uint8).reshape(-1, _KEY_BYTES)
+        if not len(keys) == len(vectors) == (starts[-1] if len(starts) else -1):
+            raise ValueError("pieces, vectors and keys differ in number")
+        return cls(vectors, starts, keys)
+
+    @classmethod
+    def joined(cls, tables: Sequence[Pieces], runs: Sequence[Run]) -> dict[str, Content]:
+        """The files of rows of several tables, one behind the other; no vector is copied in memory."""
+        chosen = [tables[run.table] for run in runs]
+        spans = [slice(*t.starts[[run.start, run.stop]].tolist()) for t, run in zip(chosen, runs, strict=True)]
+        lengths = [np.diff(t.starts[run.start : run.stop + 1]) for t, run in zip(chosen, runs, strict=True)]
+        vectors = [t.vectors[span] for t, span in zip(chosen, spans, strict=True)]
+        return {
+            "vectors.npy": array_content(tables[-1].vectors[:0], *vectors),
+            "starts.npy": array_content(starts_of(lengths)),
+            "keys.bin": [buffer_of(t.keys[span]) for t, span in zip(chosen, spans, strict=True)],
+        }
+
+
+class PieceIndex:
+    """Pieces of passages, in the order of the passages, to be searched. Never changed once made."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._index = faiss.IndexFlatIP(pieces.vectors.shape[1])
+        self._index.add(np.ascontiguousarray(pieces.vectors, dtype=np.float32))
+        self.starts = pieces.starts
+        self._owners: Ints = np.repeat(np.arange(pieces.size), np.diff(pieces.starts))
 
     @property
     def size(self) -> int:
@@ -92,28 +133,3 @@ class PieceIndex:
             return np.empty((0, self.dim), dtype=np.float32)
         stored: Floats = self._index.reconstruct_batch(np.ascontiguousarray(pieces, dtype=np.int64))
         return stored
-
-    def dump(self) -> dict[str, bytes]:
-        """File name → content. FAISS's own serialisation; the caller writes it: FAISS's writer misses a full disk."""
-        buffer = io.BytesIO()
-        np.save(buffer, self.starts, allow_pickle=False)
-        return {
-            "vectors.faiss": faiss.serialize_index(self._index).tobytes(),
-            "starts.npy": buffer.getvalue(),
-            "keys.bin": b"".join(self.keys),
-        }
-
-    @classmethod
-    def load(cls, files: dict[str, bytes]) -> PieceIndex:
-        """Of files as `dump` made them, checked by the caller.
-
-        Raises:
-            ValueError: they don't fit together.
-        """
-        index = faiss.deserialize_index(np.frombuffer(files["vectors.faiss"], dtype=np.uint8))
-        starts = np.load(io.BytesIO(files["starts.npy"]), allow_pickle=False)
-        data = files["keys.bin"]
-        keys = [data[n : n + _KEY_BYTES] for n in range(0, len(data), _KEY_BYTES)]
-        if len(keys) != index.ntotal or (starts[-1] if len(starts) else -1) != index.ntotal:
-            raise ValueError("pieces, vectors and keys differ in number")
-        return cls(index, starts, keys)

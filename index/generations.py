@@ -21,12 +21,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from corpus.storage import sync_folder, write_synced
-from index.storage import IndexProblem, storage_errors
+from corpus.storage import replace_synced, sync_folder, write_synced
+from index.storage import Content, IndexProblem, storage_errors
 
 FORMAT = 4
 _NAME = re.compile(r"gen-(\d{6,})")
 _MANIFEST = "manifest.json"
+_MIB = 1 << 20
+_SPARE = 64 * _MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,14 @@ class GenerationStore:
     # -- reading ----------------------------------------------------------------------------------
 
     def open(self) -> tuple[Generation, list[str]]:
-        """The newest sound generation, and what was wrong with newer ones (Chinese, one line each).
+        """The newest sound generation, and what was wrong with newer ones or cleared away (Chinese, one line each).
 
         Raises:
             IndexProblem: `index_missing` where nothing was ever built, `index_damaged` where nothing built
                 is sound, `index_incompatible` where the only sound ones have another format.
         """
-        self._remove_leftovers()
+        removed = self._remove_leftovers()
+        notes = [f"已清理 {removed} 个未完成的索引"] if removed else []
         while True:
             version = self.version()
             try:
@@ -63,7 +66,7 @@ class GenerationStore:
                     raise
             else:
                 if not problems or version == self.version():
-                    return generation, problems
+                    return generation, notes + problems
             # Another generation was published meanwhile, and the one being read may have been removed.
 
     def newest_sound(self) -> tuple[Generation, list[str]]:
@@ -126,10 +129,11 @@ class GenerationStore:
     def current_name(self) -> str | None:
         """The generation that `CURRENT` names, or None."""
         try:
-            name = (self.folder / "CURRENT").read_text(encoding="utf-8").strip()
+            line = (self.folder / "CURRENT").read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return None
-        return name if _NAME.fullmatch(name) else None
+        name = line.partition(" ")[0]
+        return name if _NAME.fullmatch(name) and line == _current(name) else None
 
     def version(self) -> tuple[int, int] | None:
         """Changes whenever another generation is published: a cheap look, one `stat`."""
@@ -160,18 +164,27 @@ class GenerationStore:
     # -- writing ----------------------------------------------------------------------------------
 
     @contextmanager
-    def writer(self) -> Iterator[None]:
+    def writer(self, wait: float = 0) -> Iterator[None]:
         """Hold the one writer's place; leftovers of a killed writer are removed first.
+
+        Another writer is waited for so many seconds.
 
         Raises:
             IndexProblem: `index_locked`, naming the holder, or `storage_error`.
         """
+        with self._locked(wait):
+            with storage_errors("写入索引"):
+                self._discard_unfinished()
+            yield
+
+    @contextmanager
+    def _locked(self, wait: float) -> Iterator[None]:
         with storage_errors("写入索引"):
             for folder in (self.folder.parent, self.folder):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = FileLock(self.folder / "writer.lock", mode=0o600)
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=wait)
             except Timeout as error:
                 raise IndexProblem(
                     "index_locked", f"另一个程序正在写索引{self._holder()}。请等它结束后再试。"
@@ -180,13 +193,29 @@ class GenerationStore:
             with storage_errors("写入索引"):
                 holder = {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
                 write_synced(self.folder / "writer.json", json.dumps(holder).encode("utf-8"))
-                self._discard_unfinished()
             yield
         finally:
             (self.folder / "writer.json").unlink(missing_ok=True)
             lock.release()
 
-    def publish(self, files: Mapping[str, bytes], description: Mapping[str, Any], keep: str | None = None) -> str:
+    def check_space(self) -> None:
+        """A new generation beside the current one needs room: better said before the work than after it.
+
+        Raises:
+            IndexProblem: `insufficient_storage`, with what is free and what is needed.
+        """
+        with storage_errors("写入索引"):
+            current = self.folder / (self.current_name() or "CURRENT")
+            size = sum(path.lstat().st_size for path in current.rglob("*"))
+            free, needed = shutil.disk_usage(self.folder).free, 2 * size + _SPARE
+        if free < needed:
+            raise IndexProblem(
+                "insufficient_storage",
+                f"磁盘空间不足：写入索引需要 {-(-needed // _MIB)} MiB，只剩 {free // _MIB} MiB。"
+                "请腾出空间后再试，原有资料与索引未受影响。",
+            )
+
+    def publish(self, files: Mapping[str, Content], description: Mapping[str, Any], keep: str | None = None) -> str:
         """Write a new generation and make it the current one; returns its name. Call within `writer`.
 
         `keep` names the generation to keep beside it, the one known to be sound; by default the one before.
@@ -202,16 +231,21 @@ class GenerationStore:
                 self._write_files(unfinished, files, description)
                 unfinished.rename(self.folder / name)
                 sync_folder(self.folder)
-                write_synced(self.folder / "CURRENT.tmp", f"{name}\n".encode())
-                (self.folder / "CURRENT.tmp").replace(self.folder / "CURRENT")
-                sync_folder(self.folder)
+                replace_synced(self.folder / "CURRENT", _current(name).encode("ascii"))
             except BaseException:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
             self._prune(name, keep)
         return name
 
-    def _write_files(self, folder: Path, files: Mapping[str, bytes], description: Mapping[str, Any]) -> None:
+    def drop_previous(self) -> None:
+        """Remove all generations but the current one: what was deleted must not come back. Call within `writer`."""
+        current = self.current_name()
+        for name in self.names():
+            if current and name != current:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def _write_files(self, folder: Path, files: Mapping[str, Content], description: Mapping[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         sums = {}
@@ -219,7 +253,7 @@ class GenerationStore:
             path = folder / file
             for parent in reversed(PurePath(file).parents):
                 (folder / parent).mkdir(mode=0o700, exist_ok=True)
-            sums[file] = write_synced(path, data)
+            sums[file] = write_synced(path, *([data] if isinstance(data, bytes) else data))
         manifest = {"format": FORMAT, **description, "files": sums}
         write_synced(
             folder / _MANIFEST, json.dumps({**manifest, "sha256": _checksum(manifest)}, indent=1).encode("utf-8")
@@ -235,17 +269,28 @@ class GenerationStore:
             if name != kept:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
 
-    def _discard_unfinished(self) -> None:
-        for path in self.folder.glob("tmp-*"):
-            shutil.rmtree(path, ignore_errors=True)
-        (self.folder / "CURRENT.tmp").unlink(missing_ok=True)
+    def _unfinished(self) -> list[Path]:
+        """What killed writers left: generations half written, and those that `CURRENT` never came to name."""
+        current, names = self.current_name(), self.names()
+        newer = [x for x in names if _number(x) > _number(current)] if current in names else []
+        return [*self.folder.glob("tmp-*"), *(self.folder / name for name in newer)]
 
-    def _remove_leftovers(self) -> None:
-        """At a start: what a killed writer left, unless a writer is at work or the folder is read-only."""
+    def _discard_unfinished(self) -> int:
+        """Remove what killed writers left; returns how many generations that were."""
+        unfinished = self._unfinished()
+        for path in unfinished:
+            shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.glob("CURRENT.*"):
+            path.unlink(missing_ok=True)
+        return len(unfinished)
+
+    def _remove_leftovers(self) -> int:
+        """At a start, unless a writer is at work or the folder is read-only; returns how many were removed."""
         with suppress(IndexProblem, OSError):
-            if self.folder.is_dir() and any(self.folder.glob("tmp-*")):
-                with self.writer():
-                    pass
+            if self.folder.is_dir() and self._unfinished():
+                with self._locked(0):
+                    return self._discard_unfinished()
+        return 0
 
     def _holder(self) -> str:
         try:
@@ -258,6 +303,11 @@ class GenerationStore:
 def _number(name: str) -> int:
     match = _NAME.fullmatch(name)
     return int(match.group(1)) if match else 0
+
+
+def _current(name: str) -> str:
+    """What `CURRENT` says: a checksum beside the name, else one flipped bit could name the generation before."""
+    return f"{name} {hashlib.sha256(name.encode('ascii')).hexdigest()[:8]}\n"
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:

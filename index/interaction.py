@@ -7,14 +7,15 @@ word vectors; the threshold keeps chance likeness out).
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from index.storage import Content
+from index.tables import Run, array_content, load_array, starts_of
 from index.types import Floats, Ints, LateInteraction
 
 THRESHOLD = 0.2
@@ -22,7 +23,7 @@ THRESHOLD = 0.2
 
 _AT_HAND = 20_000
 _CELLS = 4_000_000
-_ARRAYS = ("units", "vectors", "scales", "starts", "terms")
+_BATCH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,39 +40,100 @@ class Bag:
         return cls(units, encoder.unit_vectors(units), encoder.unit_weights(units))
 
 
-class InteractionIndex:
-    """The distinct words of many texts, and the vectors of all words that occur.
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The distinct words of many texts as they are stored, and the vectors of all words that occur.
 
     `units` int64 `[vocabulary]`, rising; `vectors` int8 `[vocabulary, dim]` with `scales` float32
-    `[vocabulary]`; the words of text `n` are `terms[starts[n]:starts[n + 1]]`, numbers of the vocabulary.
+    `[vocabulary]`; the words of text `n` are `terms[starts[n]:starts[n + 1]]`, int32, numbers of the vocabulary.
     """
 
-    def __init__(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        self._arrays = dict(arrays)
-        self.units: Ints = arrays["units"].astype(np.int64)
-        self._vectors = arrays["vectors"]
-        self._scales: Floats = arrays["scales"]
-        self.starts: Ints = arrays["starts"].astype(np.int64)
-        self.terms: Ints = arrays["terms"].astype(np.int64)
+    units: Ints
+    vectors: npt.NDArray[np.int8]
+    scales: Floats
+    starts: Ints
+    terms: npt.NDArray[np.int32]
+
+    @property
+    def size(self) -> int:
+        """How many texts."""
+        return len(self.starts) - 1
+
+    @classmethod
+    def build(cls, encoder: LateInteraction, texts: Sequence[str], at_hand: InteractionIndex | None = None) -> Words:
+        """Of texts; the vectors of words that another index holds are taken from `at_hand`, not from the encoder."""
+        bags = [bag for n in range(0, len(texts), _BATCH) for bag in encoder.units(texts[n : n + _BATCH])]
+        together = np.concatenate([*bags, np.zeros(0, np.int64)])
+        units = np.unique(together)
+        vectors = at_hand.unit_vectors(units, encoder) if at_hand else encoder.unit_vectors(units)
+        scales = np.abs(vectors).max(axis=1, initial=1e-12) / 127
+        return cls(
+            units=units,
+            vectors=np.rint(vectors / scales[:, None]).astype(np.int8),
+            scales=scales.astype(np.float32),
+            starts=np.cumsum([0, *(len(bag) for bag in bags)]).astype(np.int64),
+            terms=np.searchsorted(units, together).astype(np.int32),
+        )
+
+    def dump(self) -> dict[str, Content]:
+        """File name → content, npy without pickle."""
+        return self.joined([self], [Run(0, 0, self.size)])
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> Words:
+        """Of files as `dump` made them.
+
+        Raises:
+            ValueError: they are no such files, or don't fit together.
+        """
+        words = cls(**{x.name: load_array(files[f"{x.name}.npy"]) for x in fields(cls)})
+        if len(words.terms) != (words.starts[-1] if len(words.starts) else -1):
+            raise ValueError("words and texts differ in number")
+        if not len(words.units) == len(words.vectors) == len(words.scales):
+            raise ValueError("words and vectors differ in number")
+        return words
+
+    @classmethod
+    def joined(cls, tables: Sequence[Words], runs: Sequence[Run]) -> dict[str, Content]:
+        """The files of texts of several tables, one behind the other, with the words that occur in them."""
+        chosen = [(run.table, tables[run.table], run) for run in runs]
+        spans = [(n, t.terms[slice(*t.starts[[run.start, run.stop]].tolist())]) for n, t, run in chosen]
+        used = [np.zeros(len(table.units), dtype=np.bool_) for table in tables]
+        for n, terms in spans:
+            used[n][terms] = True
+        units = np.unique(np.concatenate([t.units[mask] for t, mask in zip(tables, used, strict=True)]))
+        vectors = np.zeros((len(units), tables[-1].vectors.shape[1]), dtype=np.int8)
+        scales = np.zeros(len(units), dtype=np.float32)
+        numbers = []
+        for table, mask in zip(tables, used, strict=True):
+            places = np.searchsorted(units, table.units).astype(np.int32)
+            numbers.append(places)
+            vectors[places[mask]] = table.vectors[mask]
+            scales[places[mask]] = table.scales[mask]
+        lengths = [np.diff(t.starts[run.start : run.stop + 1]) for _, t, run in chosen]
+        return {
+            "units.npy": array_content(units),
+            "vectors.npy": array_content(vectors),
+            "scales.npy": array_content(scales),
+            "starts.npy": array_content(starts_of(lengths)),
+            "terms.npy": array_content(np.zeros(0, np.int32), *(numbers[n][terms] for n, terms in spans)),
+        }
+
+
+class InteractionIndex:
+    """Words of many texts, to be matched with those of a question."""
+
+    def __init__(self, words: Words) -> None:
+        self.units, self.starts, self.terms = words.units, words.starts, words.terms
+        self._vectors, self._scales = words.vectors, words.scales
         self._floats: Floats | None = None
 
     @classmethod
     def build(
         cls, encoder: LateInteraction, texts: Sequence[str], at_hand: InteractionIndex | None = None
     ) -> InteractionIndex:
-        """Of texts; the vectors of words that another index holds are taken from `at_hand`, not from the encoder."""
-        bags = encoder.units(texts)
-        units = np.unique(np.concatenate([*bags, np.zeros(0, np.int64)]))
-        vectors = at_hand.unit_vectors(units, encoder) if at_hand else encoder.unit_vectors(units)
-        scales = np.abs(vectors).max(axis=1, initial=1e-12) / 127
-        arrays = {
-            "units": units,
-            "vectors": np.rint(vectors / scales[:, None]).astype(np.int8),
-            "scales": scales.astype(np.float32),
-            "starts": np.cumsum([0, *(len(bag) for bag in bags)]).astype(np.int64),
-            "terms": np.searchsorted(units, np.concatenate([*bags, np.zeros(0, np.int64)])).astype(np.int32),
-        }
-        return cls(arrays)
+        """As `Words.build`."""
+        return cls(Words.build(encoder, texts, at_hand))
 
     @property
     def size(self) -> int:
@@ -123,7 +185,7 @@ class InteractionIndex:
             back[filled] = np.add.reduceat((weights * likeness)[self.terms], begins) / np.maximum(total, 1e-9)
         return matches, back
 
-    def _compared(self, terms: Ints) -> tuple[Ints, Floats]:
+    def _compared(self, terms: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.integer[Any]], Floats]:
         """The vectors that a question is compared with, float32 `[n, dim]`, and where among them each term's is.
 
         Those of a small vocabulary are kept at hand, all of them; of a large one, those of the terms are read.
@@ -134,20 +196,6 @@ class InteractionIndex:
             return terms, self._floats
         used, places = np.unique(terms, return_inverse=True)
         return places, self._vectors[used].astype(np.float32) * self._scales[used, None]
-
-    def dump(self) -> dict[str, bytes]:
-        """File name → content, npy without pickle."""
-        dumped = {}
-        for name in _ARRAYS:
-            buffer = io.BytesIO()
-            np.save(buffer, self._arrays[name], allow_pickle=False)
-            dumped[f"{name}.npy"] = buffer.getvalue()
-        return dumped
-
-    @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> InteractionIndex:
-        """Of files as `dump` made them."""
-        return cls({name: np.load(io.BytesIO(files[f"{name}.npy"]), allow_pickle=False) for name in _ARRAYS})
 
 
 def share(matches: Floats, weights: Floats) -> Floats:

@@ -2,24 +2,25 @@
 
 Scores are Lucene's BM25: idf·tf/(tf + k1·(1 − b + b·dl/avgdl)), idf = ln(1 + (N − df + ½)/(df + ½))
 (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009; the variant as in Kamphuis et al.,
-ECIR 2020). They are computed once, at build; a query only adds up the postings of its terms.
+ECIR 2020). What is stored counts terms, so that adding passages changes no count of the others; the scores are computed
+once, when the index is opened, and a query only adds up the postings of its terms.
 """
 
 from __future__ import annotations
 
-import io
-import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from index.counts import Counting, Counts
 from index.segment import characters, words
+from index.tables import Array
 from index.types import Floats, Ints, Mask
 
 K1 = 1.2
 B = 0.75
+_TOGETHER = 1 << 18
 VIEWS: Mapping[str, Callable[[str], list[str]]] = {"characters": characters, "words": words}
 
 
@@ -27,16 +28,33 @@ VIEWS: Mapping[str, Callable[[str], list[str]]] = {"characters": characters, "wo
 class Postings:
     """One view: for the term `t`, passages `rows[o[t]:o[t + 1]]` with impacts of the same slice.
 
-    `vocabulary` numbers the terms in their sorted order; `offsets` int64 `[terms + 1]`, `rows` int64 and
-    `impacts` float32 `[postings]`, rows rising within a term; `idf` float32 `[terms]`; `size` passages.
+    `vocabulary` numbers the terms in their sorted order; `offsets` int64 `[terms + 1]`, `rows` whole numbers
+    and `impacts` float32 `[postings]`, rows rising within a term; `idf` float32 `[terms]`; `size` passages.
     """
 
     vocabulary: Mapping[str, int]
     offsets: Ints
-    rows: Ints
+    rows: Array
     impacts: Floats
     idf: Floats
     size: int
+
+    @classmethod
+    def of(cls, counts: Counts) -> Postings:
+        """The scores of terms that were counted."""
+        lengths = counts.lengths.astype(np.float64)
+        mean = lengths.mean() if lengths.size and lengths.any() else 1.0
+        norms = K1 * (1 - B + B * lengths / mean)
+        document_frequency = np.diff(counts.offsets)
+        idf = inverse_frequency(document_frequency, counts.size)
+        weights = np.repeat(idf, document_frequency)
+        impacts = np.empty(len(counts.rows), dtype=np.float32)
+        for first in range(0, len(impacts), _TOGETHER):  # double precision of all at once would take gigabytes
+            some = slice(first, first + _TOGETHER)
+            frequency = counts.frequencies[some].astype(np.float64)
+            impacts[some] = weights[some] * frequency / (frequency + norms[counts.rows[some]])
+        vocabulary = {term: n for n, term in enumerate(counts.terms)}
+        return cls(vocabulary, counts.offsets, counts.rows, impacts, idf, counts.size)
 
     def scores(self, terms: Iterable[str]) -> Floats:
         """float32 `[size]`: each passage's BM25 score for the distinct terms; 0 where it has none."""
@@ -44,7 +62,7 @@ class Postings:
         if not numbers:
             return np.zeros(self.size, dtype=np.float32)
         slices = [slice(self.offsets[n], self.offsets[n + 1]) for n in numbers]
-        rows = np.concatenate([self.rows[s] for s in slices])
+        rows = np.concatenate([self.rows[s] for s in slices], dtype=np.intp)
         impacts = np.concatenate([self.impacts[s] for s in slices])
         return np.bincount(rows, weights=impacts, minlength=self.size).astype(np.float32)
 
@@ -88,21 +106,10 @@ def inverse_frequency(document_frequency: np.ndarray, size: int) -> Floats:
 
 def build_postings(texts: Sequence[Sequence[str]]) -> Postings:
     """The postings of one view; `texts` are the terms of each passage."""
-    counts = [Counter(terms) for terms in texts]
-    vocabulary = {term: n for n, term in enumerate(sorted(set().union(*counts)))}
-    lengths = np.array([len(terms) for terms in texts], dtype=np.float64)
-    mean = lengths.mean() if lengths.size and lengths.any() else 1.0
-    entries = [(vocabulary[t], row, c) for row, count in enumerate(counts) for t, c in count.items()]
-    numbers, rows, frequency = (
-        np.array(column, dtype=np.int64) for column in (zip(*entries, strict=True) if entries else ((), (), ()))
-    )
-    order = np.lexsort((rows, numbers))
-    numbers, rows, frequency = numbers[order], rows[order], frequency[order]
-    document_frequency = np.bincount(numbers, minlength=len(vocabulary))
-    idf = inverse_frequency(document_frequency, len(texts))
-    impacts = idf[numbers] * frequency / (frequency + K1 * (1 - B + B * lengths[rows] / mean))
-    offsets = np.concatenate([[0], np.cumsum(document_frequency)]).astype(np.int64)
-    return Postings(vocabulary, offsets, rows, impacts.astype(np.float32), idf, len(texts))
+    counting = Counting()
+    for terms in texts:
+        counting.add(terms)
+    return Postings.of(counting.counts())
 
 
 class LexicalIndex:
@@ -144,28 +151,7 @@ class LexicalIndex:
         terms = characters(name)
         return self.views["characters"].holding([t for t in terms if len(t) > 1] or terms)
 
-    def dump(self) -> dict[str, bytes]:
-        """File name → content; plain JSON and npy without pickle."""
-        dumped: dict[str, bytes] = {}
-        for name, postings in self.views.items():
-            terms = {"size": postings.size, "terms": list(postings.vocabulary)}
-            dumped[f"{name}.json"] = json.dumps(terms, ensure_ascii=False).encode("utf-8")
-            for field in ("offsets", "rows", "impacts", "idf"):
-                buffer = io.BytesIO()
-                np.save(buffer, getattr(postings, field), allow_pickle=False)
-                dumped[f"{name}.{field}.npy"] = buffer.getvalue()
-        return dumped
-
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> LexicalIndex:
-        """The index of files as `dump` made them."""
-        views = {}
-        for name in VIEWS:
-            terms = json.loads(files[f"{name}.json"])
-            arrays = {
-                field: np.load(io.BytesIO(files[f"{name}.{field}.npy"]), allow_pickle=False)
-                for field in ("offsets", "rows", "impacts", "idf")
-            }
-            vocabulary = {term: n for n, term in enumerate(terms["terms"])}
-            views[name] = Postings(vocabulary=vocabulary, size=terms["size"], **arrays)
-        return cls(views)
+    def of(cls, views: Mapping[str, Counts]) -> LexicalIndex:
+        """The index of each view's counts."""
+        return cls({name: Postings.of(counts) for name, counts in views.items()})

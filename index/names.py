@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import product
 
 from corpus.types import Passage
@@ -45,31 +46,73 @@ class Names:
         return cls(**json.loads(data))
 
 
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """What one document adds to the names: `places` as (short name, as the heading has it), and `terms`, as folded."""
+
+    places: tuple[tuple[str, str], ...]
+    terms: tuple[str, ...]
+
+
 def learn_names(passages: Iterable[Passage], texts: Sequence[str]) -> Names:
     """The names of a corpus: of its passages' headings, and the domain's words that `texts` have."""
-    from pypinyin import lazy_pinyin, pinyin  # 2 MB of tables that only a build needs
-    from pypinyin.constants import Style
+    return names_of([mentions(passages, texts)], {c for text in texts for c in normalise(text)})
 
-    places: dict[str, list[str]] = {}
+
+def mentions(passages: Iterable[Passage], texts: Sequence[str]) -> Mentions:
+    """What passages and their texts add to the names, in the order in which headings come."""
+    places: dict[tuple[str, str], None] = {}
     for heading in dict.fromkeys(part for passage in passages for part in passage.section):
         match = _PLACE.match(normalise(heading))
         if match and not _COMMON.search(match.group(1)):
-            whole = match.group(1) + match.group(2)
-            forms = places.setdefault(match.group(1), [])
+            places[match.group(1), match.group(1) + match.group(2)] = None
+    together = "\n".join(normalise(text) for text in texts)
+    return Mentions(tuple(places), tuple(term for term in _terms() if term in together))
+
+
+def names_of(found: Iterable[Mentions], letters: Iterable[str]) -> Names:
+    """The names of a corpus: of what each document mentions, and of the characters that its texts are made of."""
+    from pypinyin import pinyin  # 2 MB of tables that only a build needs
+    from pypinyin.constants import Style
+
+    places: dict[str, list[str]] = {}
+    held: set[str] = set()
+    for document in found:
+        held.update(document.terms)
+        for short, whole in document.places:
+            forms = places.setdefault(short, [])
             if whole not in forms:
                 forms.append(whole)
-    together = "\n".join(normalise(text) for text in texts)
-    terms = [term for word in domain_words() if len(term := normalise(word)) > 1 and term in together]
     sounds: dict[str, str] = {}
-    for name in [*places, *(form for forms in places.values() for form in forms), *terms]:
+    whole_names = [form for some in places.values() for form in some]
+    for name in [*places, *whole_names, *(term for term in _terms() if term in held)]:
         if all(is_han(run) for run in runs(name)):
             usual = pinyin(name, style=Style.NORMAL)
             # 闵行 is minhang, whatever the tables prefer.
             readings = [_SEVERAL.get(c, usual[n]) for n, c in enumerate(name)]
             for reading in (*product(*usual), *product(*readings)):
                 sounds.setdefault("".join(reading), name)
-    characters = sorted({c for c in together if is_han(c)} | set(_common_characters()))
-    return Names(places, sounds, dict(zip(characters, lazy_pinyin(characters), strict=True)))
+    common = _common_readings()
+    others = _readings({c for c in letters if is_han(c)} - common.keys())
+    return Names(places, sounds, dict(sorted((common | others).items())))
+
+
+def _readings(characters: Iterable[str]) -> dict[str, str]:
+    from pypinyin import lazy_pinyin
+
+    rising = sorted(characters)
+    return dict(zip(rising, lazy_pinyin(rising), strict=True))
+
+
+@cache
+def _common_readings() -> dict[str, str]:
+    return _readings(set(_common_characters()))
+
+
+@cache
+def _terms() -> tuple[str, ...]:
+    """The domain's words, folded."""
+    return tuple(term for word in domain_words() if len(term := normalise(word)) > 1)
 
 
 def _common_characters() -> list[str]:

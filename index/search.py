@@ -16,8 +16,9 @@ from index.fusion import PLACE_BONUS, YEAR_BONUS, fuse, spread, with_expansions
 from index.highlight import best_sentences, query_weights
 from index.interaction import Bag, share
 from index.query import Part, Query, understand
-from index.snapshot import Snapshot, View
+from index.snapshot import Snapshot
 from index.types import MODES, NO_FILTERS, Encoder, Filters, Floats, Hit, Ints, LateInteraction, Mask, Mode
+from index.views import View
 from index.years import plan_of
 
 _CANDIDATES = 200

@@ -12,13 +12,12 @@ import numpy as np
 from corpus.citations import cite_part, cite_passage
 from corpus.expansions import Expansion
 from corpus.types import Citation, Passage
-from index.dense import PieceIndex
 from index.generations import Generation
-from index.interaction import InteractionIndex
-from index.lexical import LexicalIndex
 from index.names import Names
+from index.shelf import Shelf
 from index.storage import IndexProblem
 from index.types import DocumentInfo, Filters, Ints, Mask, SectionInfo
+from index.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,48 +29,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One way to see the passages: by their own text, or by their expansions too.
-
-    `pieces` and `words` of the expanded view are those of the expansions alone; its `lexical` holds both texts.
-    `words` is None where the encoder offers no late interaction.
-    """
-
-    pieces: PieceIndex
-    lexical: LexicalIndex
-    words: InteractionIndex | None
-
-    @property
-    def sizes(self) -> set[int]:
-        """How many passages each part knows: one number, in a sound view."""
-        views = {view.size for view in self.lexical.views.values()}
-        return {self.pieces.size, *views, *({self.words.size} if self.words else set())}
-
-    def dump(self) -> dict[str, bytes]:
-        """File name → content."""
-        parts = {"dense": self.pieces.dump(), "lexical": self.lexical.dump()}
-        if self.words:
-            parts["words"] = self.words.dump()
-        return {f"{part}/{name}": data for part, files in parts.items() for name, data in files.items()}
-
-    @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> View:
-        """Of files as `dump` made them.
-
-        Raises:
-            KeyError, ValueError or RuntimeError: they are no such files, or don't fit together.
-        """
-        words = _under(files, "words/")
-        return cls(
-            PieceIndex.load(_under(files, "dense/")),
-            LexicalIndex.load(_under(files, "lexical/")),
-            InteractionIndex.load(words) if words else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An opened generation. Row `n` of every index is `rows[n]`."""
+    """An opened generation. Row `n` of every index is `rows[n]`; a document's rows stand together."""
 
     name: str
     description: Mapping[str, Any]
@@ -83,7 +42,9 @@ class Snapshot:
     years: Ints
     """The report's year of each passage, int64 `[passages]`."""
     has_expansions: Mask
-    texts: Mapping[str, bytes]
+    texts: Mapping[str, memoryview]
+    ranges: Mapping[str, range]
+    """The rows of each document."""
 
     @classmethod
     def load(cls, generation: Generation) -> Snapshot:
@@ -92,28 +53,50 @@ class Snapshot:
         Raises:
             IndexProblem: `index_damaged`, where its parts don't fit together.
         """
-        files = generation.files
+        shelf = Shelf.load(generation)
         try:
-            documents = {x.id: x for x in (_document(json.loads(n)) for n in files["documents.jsonl"].splitlines())}
-            rows = [_row(json.loads(line)) for line in files["passages.jsonl"].splitlines()]
-            plain, expanded = View.load(_under(files, "plain/")), View.load(_under(files, "expanded/"))
-            names = Names.load(files["names.json"])
-            texts = {name: files[f"texts/{name}.txt"] for name in documents}
-            years = np.array([documents[row.passage.document_id].year for row in rows], dtype=np.int64)
+            found = [load_document(line) for line in shelf.documents]
+            rows = load_rows(shelf.passages)
+            names = Names.load(generation.files["names.json"])
+            plain, expanded = View.of(shelf.plain), View.of(shelf.expanded)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:  # FAISS raises RuntimeError
             raise IndexProblem(
                 "index_damaged", f"索引 {generation.name} 的内容不完整（{type(error).__name__}）"
             ) from error
-        if plain.sizes | expanded.sizes != {len(rows)}:
+        starts = shelf.starts[:, 0].tolist()
+        if len(rows) != starts[-1]:
             raise IndexProblem("index_damaged", f"索引 {generation.name} 的各部分数目不符")
-        enriched = np.array([bool(row.expansions) for row in rows], dtype=np.bool_)
         return cls(
-            generation.name, generation.manifest, documents, rows, plain, expanded, names, years, enriched, texts
+            name=generation.name,
+            description=generation.manifest,
+            documents={x.id: x for x in found},
+            rows=rows,
+            plain=plain,
+            expanded=expanded,
+            names=names,
+            years=np.repeat(np.array([x.year for x in found], dtype=np.int64), np.diff(starts)),
+            has_expansions=np.array([bool(row.expansions) for row in rows], dtype=np.bool_),
+            texts={x.id: shelf.text(n) for n, x in enumerate(found)},
+            ranges={x.id: range(starts[n], starts[n + 1]) for n, x in enumerate(found)},
         )
 
     def text(self, document_id: str) -> str:
         """The document's text exactly as it was indexed."""
-        return self.texts[document_id].decode("utf-8")
+        return str(self.texts[document_id], "utf-8")
+
+    def rows_of(self, document_id: str) -> range:
+        """The rows of a document's passages; none of one that is not here."""
+        return self.ranges.get(document_id, range(0))
+
+    def row_of(self, passage_id: str) -> int | None:
+        """The row of a passage by its id, or None."""
+        rows = self.rows_of(passage_id.rpartition(":")[0])
+        return next((n for n in rows if self.rows[n].passage.id == passage_id), None)
+
+    def passage(self, passage_id: str) -> Passage | None:
+        """A passage by its id, or None."""
+        row = self.row_of(passage_id)
+        return None if row is None else self.rows[row].passage
 
     def citation(self, passage: Passage, start: int = 0, end: int | None = None) -> Citation:
         """The citation of a passage, or of `[start, end)` of its text."""
@@ -128,24 +111,28 @@ class Snapshot:
         """bool `[passages]`: which may be found; None where all may."""
         if filters == Filters():
             return None
-        allowed = {x.id for x in self.documents.values() if _matches(x, filters)}
-        named = filters.passage_ids
-        return np.array(
-            [x.passage.document_id in allowed and (named is None or x.passage.id in named) for x in self.rows],
-            dtype=np.bool_,
-        )
+        allowed = [_matches(x, filters) for x in self.documents.values()]
+        mask = np.repeat(np.array(allowed, dtype=np.bool_), [len(self.ranges[x]) for x in self.documents])
+        if filters.passage_ids is not None:
+            named = np.zeros(len(mask), dtype=np.bool_)
+            for document_id in {x.rpartition(":")[0] for x in filters.passage_ids}:
+                for n in self.rows_of(document_id):
+                    named[n] = self.rows[n].passage.id in filters.passage_ids
+            mask &= named
+        return mask
 
 
-def dump_documents(documents: Sequence[DocumentInfo]) -> bytes:
-    return _lines(asdict(document) for document in documents)
+def dump_document(document: DocumentInfo) -> bytes:
+    return _lines([asdict(document)])
 
 
 def dump_rows(rows: Sequence[Row]) -> bytes:
     return _lines({**asdict(row.passage), "expansions": [asdict(x) for x in row.expansions]} for row in rows)
 
 
-def _under(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
-    return {name.removeprefix(folder): data for name, data in files.items() if name.startswith(folder)}
+def load_rows(data: bytes) -> list[Row]:
+    """Of bytes as `dump_rows` gave them; raises ValueError, KeyError or TypeError where they are none."""
+    return [_row(json.loads(line)) for line in data.splitlines()]
 
 
 def _lines(records: Iterable[Mapping[str, Any]]) -> bytes:
@@ -160,7 +147,9 @@ def _matches(document: DocumentInfo, filters: Filters) -> bool:
     )
 
 
-def _document(record: dict[str, Any]) -> DocumentInfo:
+def load_document(line: bytes) -> DocumentInfo:
+    """Of a line as `dump_document` gave it; raises ValueError, KeyError or TypeError where it is none."""
+    record = json.loads(line)
     sections = tuple(
         SectionInfo(tuple(x["path"]), x["restored"], (x["span"][0], x["span"][1])) for x in record.pop("sections")
     )

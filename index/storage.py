@@ -1,10 +1,14 @@
-"""What can be wrong with an index on disk."""
+"""What the files of an index hold, and what can be wrong with them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from corpus import storage
+
+Content = bytes | Sequence[bytes | memoryview]
+"""What a file holds, whole or piece by piece: what is copied from an old file is never joined in memory."""
 
 
 class IndexProblem(storage.StorageProblem):

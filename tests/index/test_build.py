@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from corpus.expansions import Expansion, expansions_line, expansions_path
@@ -226,18 +228,32 @@ def test_an_index_of_sound_files_with_senseless_content_can_be_rebuilt(store, ma
     build_index(library, store, bundled)
     files = dict(store.open()[0].files)
     for name in (
-        "plain/dense/vectors.faiss",
+        "plain/dense/vectors.npy",
         "expanded/dense/starts.npy",
         "plain/dense/keys.bin",
         "passages.jsonl",
+        "parts.jsonl",
+        "documents.jsonl",
+        "texts.bin",
         "names.json",
-        "plain/lexical/words.json",
+        "plain/lexical/words.terms.txt",
         "expanded/words/terms.npy",
     ):
         assert name in files
         with store.writer():
             store.publish({**files, name: b"junk"}, {"encoder": {}})
-        with pytest.raises(IndexProblem, match="不完整"):
+        with pytest.raises(IndexProblem, match=r"不完整|数目不符"):
             load(store)
         build_index(library, store, bundled)
         assert load(store)
+
+
+def test_a_full_disk_is_said_before_a_report_is_read(store, make_folder, bundled, monkeypatch):
+    folder = make_folder({"a.txt": TEXT})
+    usage = shutil.disk_usage(folder)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=1 << 20))
+    monkeypatch.setattr(Library, "read", None)
+    with pytest.raises(IndexProblem, match="需要 64 MiB，只剩 1 MiB") as error:
+        build_index(Library(folder), store, bundled)
+    assert error.value.code == "insufficient_storage"
+    assert store.names() == []

@@ -9,17 +9,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.dense import PieceIndex
+from index.dense import PieceIndex, Pieces
 from index.encoders import unit_rows
+from index.tables import runs_of, whole
 
 
 def vectors(n: int, seed: int = 0) -> np.ndarray:
     return unit_rows(np.random.default_rng(seed).normal(size=(n, 16)).astype(np.float32))
 
 
+def pieces(stored: np.ndarray, lengths: list[int]) -> Pieces:
+    keys = b"".join(hashlib.sha256(row.tobytes()).digest() for row in stored)
+    starts = np.cumsum([0, *lengths]).astype(np.int64)
+    return Pieces(stored, starts, np.frombuffer(keys, dtype=np.uint8).reshape(-1, 32))
+
+
 def build(stored: np.ndarray, lengths: list[int]) -> PieceIndex:
-    keys = [hashlib.sha256(row.tobytes()).digest() for row in stored]
-    return PieceIndex.build(stored, np.cumsum([0, *lengths]).astype(np.int64), keys)
+    return PieceIndex(pieces(stored, lengths))
+
+
+def contents(table: Pieces) -> dict[str, bytes]:
+    return {name: whole(content) for name, content in table.dump().items()}
 
 
 @settings(max_examples=60, deadline=None)
@@ -29,8 +39,8 @@ def test_search_is_exact(lengths, k, seed, share):
     allowed = np.random.default_rng(seed).random(len(lengths)) < share
     index, owners = build(stored, lengths), np.repeat(np.arange(len(lengths)), lengths)
     for mask in (None, allowed):
-        pieces = np.arange(len(owners)) if mask is None else np.flatnonzero(mask[owners])
-        nearest = pieces[np.argsort(-(stored[pieces] @ query), kind="stable")][:k]
+        some = np.arange(len(owners)) if mask is None else np.flatnonzero(mask[owners])
+        nearest = some[np.argsort(-(stored[some] @ query), kind="stable")][:k]
         assert index.search(query, k, mask).tolist() == list(dict.fromkeys(owners[nearest].tolist()))
 
 
@@ -54,19 +64,32 @@ def test_ties_are_in_the_order_of_the_passages():
 
 def test_what_is_dumped_comes_back():
     stored = vectors(9)
-    index = build(stored, [3, 0, 6])
-    again = PieceIndex.load(index.dump())
+    table = pieces(stored, [3, 0, 6])
+    loaded = Pieces.load(contents(table))
+    again = PieceIndex(loaded)
     assert (again.vectors(np.array([3, 0, 3])) == stored[[3, 0, 3]]).all()
     assert again.vectors(np.array([], dtype=np.int64)).shape == (0, 16)
-    assert (again.size, again.dim, again.keys) == (3, 16, index.keys)
+    assert (again.size, again.dim) == (3, 16)
+    assert (loaded.keys == table.keys).all()
     assert again.starts.tolist() == [0, 3, 3, 9]
 
 
-@pytest.mark.parametrize("broken", ["keys.bin", "starts.npy", "vectors.faiss"])
+def test_rows_of_several_tables_joined_stand_one_behind_the_other():
+    one, two = pieces(vectors(9), [3, 0, 6]), pieces(vectors(4, seed=1), [1, 3])
+    runs = runs_of([(1, 1, 2), (0, 2, 3), (0, 0, 2)])
+    joined = Pieces.load({name: whole(content) for name, content in Pieces.joined([one, two], runs).items()})
+    order = [two.vectors[1:], one.vectors[3:], one.vectors[:3]]
+    assert (joined.vectors == np.concatenate(order)).all()
+    assert joined.starts.tolist() == [0, 3, 9, 12, 12]
+    assert (joined.keys == np.concatenate([two.keys[1:], one.keys[3:], one.keys[:3]])).all()
+    assert Pieces.load({name: whole(content) for name, content in Pieces.joined([one], []).items()}).size == 0
+
+
+@pytest.mark.parametrize("broken", ["keys.bin", "starts.npy", "vectors.npy"])
 def test_files_that_do_not_fit_together_are_refused(broken):
-    files = build(vectors(9), [3, 0, 6]).dump() | {broken: build(vectors(4), [3, 1]).dump()[broken]}
+    files = contents(pieces(vectors(9), [3, 0, 6])) | {broken: contents(pieces(vectors(4), [3, 1]))[broken]}
     with pytest.raises(ValueError, match="differ in number"):
-        PieceIndex.load(files)
+        Pieces.load(files)
 
 
 def test_nothing_stored_finds_nothing():

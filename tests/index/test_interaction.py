@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.encoders import unit_rows
-from index.interaction import THRESHOLD, Bag, InteractionIndex, share
+from index.interaction import THRESHOLD, Bag, InteractionIndex, Words, share
+from index.tables import runs_of, whole
 
 TEXTS = [
     "宝山区有生物医药企业449家。",
@@ -103,18 +104,42 @@ def test_rows_may_be_any_and_none(bundled):
     assert index.matches(bag, np.array([1, 3])).tolist() == [[0, 0]] * len(bag.units)
 
 
+def contents(words: Words) -> dict[str, bytes]:
+    return {name: whole(content) for name, content in words.dump().items()}
+
+
 def test_loading_gives_back_what_was_dumped(bundled):
     for texts in (TEXTS, [], [""]):
-        index = InteractionIndex.build(bundled, texts)
-        again = InteractionIndex.load(index.dump())
+        stored = Words.build(bundled, texts)
+        loaded = Words.load(contents(stored))
+        index, again = InteractionIndex(stored), InteractionIndex(loaded)
         bag, rows = Bag.of(bundled, "宝山 robots 3.14"), np.arange(len(texts))
         assert again.size == index.size == len(texts)
         assert (again.matches(bag, rows) == index.matches(bag, rows)).all()
-        assert again.dump() == index.dump()
+        assert contents(loaded) == contents(stored)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_texts_of_several_tables_joined_are_those_texts_read_at_once(data):
+    tables = data.draw(st.lists(st.lists(words, max_size=5), min_size=1, max_size=3))
+    rows = [(n, row) for n, table in enumerate(tables) for row in range(len(table))]
+    chosen = data.draw(st.lists(st.sampled_from(rows), unique=True)) if rows else []
+    runs = runs_of((n, row, row + 1) for n, row in chosen)
+    joined = Words.joined([Words.build(Letters(), table) for table in tables], runs)
+    expected = contents(Words.build(Letters(), [tables[n][row] for n, row in chosen]))
+    assert {name: whole(content) for name, content in joined.items()} == expected
+
+
+@pytest.mark.parametrize("broken", ["units.npy", "scales.npy", "starts.npy", "terms.npy"])
+def test_files_that_do_not_fit_together_are_refused(bundled, broken):
+    files = contents(Words.build(bundled, TEXTS)) | {broken: contents(Words.build(bundled, TEXTS[:1]))[broken]}
+    with pytest.raises(ValueError, match="differ in number"):
+        Words.load(files)
 
 
 def test_no_pickle_is_ever_loaded(bundled):
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="pickle"):
-        InteractionIndex.load({**InteractionIndex.build(bundled, TEXTS).dump(), "terms.npy": buffer.getvalue()})
+        Words.load({**contents(Words.build(bundled, TEXTS)), "terms.npy": buffer.getvalue()})
