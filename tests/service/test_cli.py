@@ -214,7 +214,7 @@ def test_docs_list_and_show(ready):
     assert len(out.splitlines()) == 5
     assert "baoshan-2026-innovation-plan" in out
     shown = json.loads(ready("docs", "show", "shanghai-2022-districts", "--json")[1])
-    assert list(shown) == ["document", "sections", "passages"]
+    assert list(shown) == ["document", "sections", "passages", "record"]
     assert shown["document"]["passages"] == len(shown["passages"]) == 17
     assert {"path": ["浦东新区"], "level": 1, "restored": True}.items() <= shown["sections"][0].items()
     assert {"passage_id", "text", "kind", "citation"} <= shown["passages"][0].keys()
