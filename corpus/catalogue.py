@@ -98,14 +98,19 @@ def load_catalogue(folder: Path) -> tuple[Catalogue, str]:
 
 
 def save_catalogue(folder: Path, catalogue: Catalogue) -> None:
-    """Replace the catalogue, and then its copy. OSError where that fails: the old one stays."""
+    """Replace the catalogue. OSError where that fails: the old one stays.
+
+    The copy goes first: a writer that is killed in between leaves a copy that is newer, and never one that lacks
+    what was reported as done.
+    """
     content = {
         "format": FORMAT,
         "documents": [asdict(x) for x in catalogue.documents.values()],
         "hidden": sorted(catalogue.hidden),
     }
-    data = json.dumps({**content, "sha256": _checksum(content)}, ensure_ascii=False, indent=1).encode("utf-8")
-    for name in (_FILE, _COPY):
+    text = json.dumps({**content, "sha256": _checksum(content)}, ensure_ascii=False, indent=1)
+    data = text.encode("utf-8", "surrogatepass")  # a path need not be UTF-8: its odd bytes are surrogates
+    for name in (_COPY, _FILE):
         replace_synced(folder / name, data)
 
 

@@ -18,6 +18,7 @@ _NOTE = re.compile(r"[¹²³⁴⁵⁶⁷⁸⁹⁰]+\s*\S|\[\^[^\]]+\]:")
 _BULLET = re.compile(r"[-*+•·●○▪][ \t　]+\S")
 _NUMBERED = re.compile(r"(\d{1,3}[.．、](?!\d)|[(（]\d{1,2}[)）]|[①-⑳])\s*\S")
 _PIPE_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
+_OUTER = " \u3000\xa0\v"
 _FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 
 
@@ -86,11 +87,13 @@ def read_lines(text: str) -> list[Line]:
         raw = match.group().rstrip("\n\r\f")
         if not match.group():
             break
-        stripped = raw.strip()
+        # A row keeps its empty cells at either end.
+        outer = _OUTER if "\t" in raw.strip() else None
+        stripped = raw.strip(outer)
         if not stripped:
             gap += 1
             continue
-        start = match.start() + len(raw) - len(raw.lstrip())
+        start = match.start() + len(raw) - len(raw.lstrip(outer))
         lines.append(Line(start, start + len(stripped), stripped, gap))
         gap = 0
     return _mark_tables(_mark_code(lines))

@@ -89,7 +89,7 @@ def _faults(record: Mapping[str, Any], folder: Path) -> list[str]:
     if unknown:
         faults.append(f"有不认识的字段 {'、'.join(unknown)}")
     if isinstance(record.get("id"), str) and not is_document_id(record["id"]):
-        faults.append("的 id 不能含空白、冒号或斜杠，至多 100 个字")
+        faults.append("的 id 不能含空白、冒号或斜杠，至多 100 个字母或 66 个汉字")
     if isinstance(record.get("file"), str) and not _is_inside(folder / record["file"], folder):
         faults.append("的 file 不在该文件夹内")
     for name in _HEADINGS:

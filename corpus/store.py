@@ -12,6 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Set
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -86,11 +87,15 @@ class DocumentStore:
 
     def is_sound(self, sha256: str) -> bool:
         """Whether a file is there as it came."""
-        try:
-            with self.object_path(sha256).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        except OSError:
-            return False
+        return _sha256_of(self.object_path(sha256)) == sha256
+
+    def files(self) -> list[str]:
+        """The sha256 of each file that is there as it came."""
+        return [x.name for x in sorted((self.folder / "objects").glob("*")) if _sha256_of(x) == x.name]
+
+    def keeps(self, sha256: str, reading: str) -> bool:
+        """Whether a file and its reading are there, by the sha256 of each."""
+        return self.is_sound(sha256) and _sha256_of(self._reading_path(sha256)) == reading
 
     def reading(self, record: Record) -> Reading:
         """What was read from a document's file.
@@ -120,17 +125,17 @@ class DocumentStore:
             folder = self._old(document_id)
             make_folder(folder)
             path = folder / f"{hashlib.sha256(text).hexdigest()}.txt"
-            if not path.exists():
+            if _sha256_of(path) != path.stem:
                 replace_synced(path, text)
 
     def old_texts(self, document_id: str) -> Iterator[str]:
         """The texts of a document's earlier versions, the latest first; damaged ones are passed over."""
         folder = self._old(document_id)
-        paths = sorted(folder.glob("*.txt"), key=lambda x: -x.stat().st_mtime_ns) if folder.is_dir() else []
-        for path in paths:
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() == path.stem:
-                yield data.decode("utf-8", "surrogatepass")
+        for path in sorted(folder.glob("*.txt"), key=lambda x: -x.lstat().st_mtime_ns):
+            with suppress(OSError):
+                data = path.read_bytes()
+                if hashlib.sha256(data).hexdigest() == path.stem:
+                    yield data.decode("utf-8", "surrogatepass")
 
     # -- upkeep -----------------------------------------------------------------------------------
 
@@ -144,24 +149,30 @@ class DocumentStore:
                 self.reading(record)
             except LibraryError:
                 faults.append(f"资料 {record.id} 的文字缺失或已损坏")
-        for path in sorted((self.folder / "old").glob("*/*.txt")):
-            if hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
-                faults.append(f"资料 {path.parent.name} 的一份旧版原文（{path.stem[:12]}…）已损坏")
+            for version in record.versions:
+                if not self.is_sound(version.sha256):
+                    faults.append(f"资料 {record.id} 的一份旧版文件（{version.sha256[:12]}…）缺失或已损坏")
+        for path in self.damaged_texts():
+            faults.append(f"资料 {path.parent.name} 的一份旧版原文（{path.stem[:12]}…）已损坏")
         return faults
 
-    def forget(self, document_id: str) -> None:
-        """Remove the earlier texts of a document that is no longer in the catalogue."""
-        shutil.rmtree(self._old(document_id), ignore_errors=True)
+    def damaged_texts(self) -> list[Path]:
+        """The earlier texts that are not as they were kept: each is named by its document and its own sha256."""
+        return [x for x in sorted((self.folder / "old").glob("*/*.txt")) if _sha256_of(x) != x.stem]
 
-    def clean(self, catalogue: Catalogue, dropped: Set[str] = frozenset()) -> None:
+    def clean(self, catalogue: Catalogue, dropped: Set[str] = frozenset(), reports: Set[str] = frozenset()) -> None:
         """Remove the files that no document of the catalogue has: those `dropped` at once, others once a day old.
 
-        Another process may be about to name a new one.
+        Another process may be about to name a new one. Earlier texts go unless they are of the catalogue's documents or
+        of these `reports`.
         """
-        kept = {x.sha256 for x in catalogue.documents.values()}
-        kept |= {version.sha256 for x in catalogue.documents.values() for version in x.versions}
+        for folder in (self.folder / "old").glob("*"):
+            if folder.name not in catalogue.documents and folder.name not in reports:
+                shutil.rmtree(folder, ignore_errors=True)
+        read = {x.sha256 for x in catalogue.documents.values()}
+        versions = {version.sha256 for x in catalogue.documents.values() for version in x.versions}
         before = time.time() - _DAY
-        for name in ("objects", "readings", "."):
+        for name, kept in (("objects", read | versions), ("readings", read), (".", set())):
             for path in (self.folder / name).glob("*.tmp" if name == "." else "*"):
                 sha256 = path.name.partition(".")[0]
                 is_old = path.is_file() and path.stat().st_mtime < before
@@ -189,3 +200,12 @@ class DocumentStore:
         if not is_document_id(document_id):
             raise ValueError("not a document's id")
         return self.folder / "old" / document_id
+
+
+def _sha256_of(path: Path) -> str:
+    """Of a file's content; empty where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

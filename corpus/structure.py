@@ -18,6 +18,7 @@ from corpus.tokens import Token, TokenKind, is_flowing, printed_line, tokenise
 from corpus.types import Document, Section, Span, join_spans
 
 _TABLE_CAPTION = re.compile(r"(?:表|附表)\s*[\d一二三四五六七八九十]")
+_LONGEST_CAPTION = 60
 # An unpunctuated item shorter than this is complete; a longer one may have been cut by a page break.
 _CUT_ITEM = 25
 _TAIL = 2 * _CUT_ITEM
@@ -129,8 +130,7 @@ class _Builder:
 
     def _take_label(self, i: int, token: Token) -> None:
         """A cover's line, a table's caption, a heading without number, or a picture's caption."""
-        n = i + 1 if i + 1 < len(self.tokens) else None
-        if _TABLE_CAPTION.match(token.name) and n and self.tokens[n].kind is TokenKind.ROW:
+        if self._captions_table(i, token):
             self._open_table(token, token.name, ())
         elif self._last_cut() and self.ahead.cuts_paragraph(i):
             self._leave_out(token, "caption")
@@ -141,9 +141,16 @@ class _Builder:
         else:
             self._add_text(token)
 
+    def _captions_table(self, i: int, token: Token) -> bool:
+        follows = i + 1 < len(self.tokens) and self.tokens[i + 1].kind is TokenKind.ROW
+        return follows and len(token.name) <= _LONGEST_CAPTION and _TABLE_CAPTION.match(token.name) is not None
+
     # -- bodies -----------------------------------------------------------------------------------
 
     def _take_text(self, i: int, token: Token) -> None:
+        if self._captions_table(i, token):
+            self._open_table(token, token.name, ())
+            return
         last = self._last_cut()
         if last and self.ahead.ends_finished(i):
             last.spans = join(self.text, last.spans, join_lines(self.text, token))

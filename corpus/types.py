@@ -160,9 +160,9 @@ class Citation:
 
 
 def is_document_id(name: str) -> bool:
-    """A plain name of at most 100 characters: it stands in passage ids, in URLs and as a file's name."""
+    """A plain name of at most 100 characters and 200 bytes: it stands in passage ids, in URLs and in files' names."""
     odd = any(c in ':/\\"' or c.isspace() or not c.isprintable() for c in name)
-    return 0 < len(name) <= 100 and not name.startswith(".") and not odd
+    return 0 < len(name) <= 100 and not odd and not name.startswith(".") and len(name.encode("utf-8")) <= 200
 
 
 def check_spans(spans: Sequence[Span]) -> None:

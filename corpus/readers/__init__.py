@@ -13,6 +13,9 @@ __all__ = ["SUFFIXES", "ReadError", "ReadOptions", "Reading", "read"]
 _READERS = ("pdf", "docx", "html", "markdown", "text")
 SUFFIXES = (".pdf", ".docx", ".html", ".htm", ".xhtml", ".md", ".markdown", ".txt", ".text")
 """Names of files that are taken from a folder; what a file is read as, its bytes decide."""
+# Without one of these among its first bytes a file is not the parser's, and the parser need not be imported to say so.
+_SIGNS = {"pdf": (b"%PDF-",), "docx": (b"PK", b"\xd0\xcf\x11\xe0"), "html": (b"<",)}
+_HEAD = 4096
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -25,7 +28,8 @@ def read(name: str, data: bytes, options: ReadOptions = ReadOptions()) -> Readin
     if data in _MARKS or not data.strip(b"\0 \t\r\n"):
         raise ReadError("empty", f"文件 {name} 是空的。")
     for module in _READERS:
-        # A parser is imported where it is needed: a text file needs none.
+        if not any(sign in data[:_HEAD] for sign in _SIGNS.get(module, (b"",))):
+            continue
         reader = cast(Reader, import_module(f"corpus.readers.{module}"))
         if reader.accepts(name, data):
             return reader.read(name, data, options)

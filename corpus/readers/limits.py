@@ -11,6 +11,8 @@ MAX_CHARACTERS = 20_000_000
 """Of a file's text."""
 MAX_DEPTH = 100_000
 """Of elements within elements."""
+MAX_ELEMENTS = 200_000
+"""Of a web page."""
 MAX_UNPACKED = 512 << 20
 """Bytes of a DOCX, unpacked."""
 MAX_MEMBERS = 10_000

@@ -121,4 +121,3 @@ def _reading(name: str, line: bytes) -> Reading:
         return reading_from(answer["reading"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ReadError("parser_crashed", f"读 {name} 时解析程序的答复无法理解。请另存后再试。") from error
-

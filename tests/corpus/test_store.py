@@ -18,7 +18,9 @@ from corpus.storage import StorageProblem
 from corpus.store import DocumentStore
 from corpus.types import EditorialHeading, HeadingMark
 
-READING = Reading("一、宝山区。\n\n正文。", "text/plain", heading_marks=(HeadingMark(0, 1),), page_starts=(0, 8), notes=("略",))
+READING = Reading(
+    "一、宝山区。\n\n正文。", "text/plain", heading_marks=(HeadingMark(0, 1),), page_starts=(0, 8), notes=("略",)
+)
 
 
 @pytest.fixture
@@ -40,7 +42,10 @@ def keep(store, *records):
 
 def test_what_is_kept_comes_back_whole(store):
     headings = (EditorialHeading("前", "长宁区"),)
-    kept = keep(store, record(store, versions=(Version("0" * 64, "2025-01-01"),), editorial_headings=headings))
+    kept = keep(
+        store,
+        record(store, versions=(Version(store.put(b"older", READING)[0], "2025-01-01"),), editorial_headings=headings),
+    )
     kept = replace(kept, hidden=frozenset({"b"}))
     store.save(kept)
     catalogue, warning = DocumentStore(store.folder).catalogue()
@@ -58,7 +63,11 @@ def test_a_document_of_the_store_is_read_as_it_was_kept(store):
     keep(store, record(store))
     library = Library(shipped_folder(), store)
     document = library.read(library.entries[-1])
-    assert (document.text, document.heading_marks, document.page_starts) == (READING.text, READING.heading_marks, (0, 8))
+    assert (document.text, document.heading_marks, document.page_starts) == (
+        READING.text,
+        READING.heading_marks,
+        (0, 8),
+    )
     assert document.notes == ("略",)
 
 
@@ -129,6 +138,7 @@ def test_what_nobody_names_is_cleaned_away_once_it_is_old(store):
         os.utime(path, (time.time() - 2 * 86_400,) * 2)
     store.clean(kept)
     assert not store.object_path(orphan).exists()
+    assert len(list((store.folder / "readings").iterdir())) == 1  # nobody reads an earlier version again
     assert store.check(kept) == []
     assert len(list((store.folder / "objects").iterdir())) == 2
 

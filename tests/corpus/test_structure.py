@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from corpus.elements import split_row
 from corpus.structure import parse
-from corpus.types import Document, EditorialHeading, Passage
+from corpus.types import Document, EditorialHeading, Passage, join_spans
 
 PLACES = [
     json.loads(line) for line in (Path(__file__).parent / "hard_places.jsonl").read_text(encoding="utf-8").splitlines()
@@ -137,3 +138,10 @@ def test_a_manifest_that_does_not_fit_is_named(make_document):
     document: Document = make_document("甲。\n\n乙。", editorial_headings=(EditorialHeading("丙", "丁"),))
     with pytest.raises(ManifestMismatch, match="丙"):
         parse(document)
+
+
+def test_a_row_keeps_its_empty_cells(make_document):
+    document = make_document("表1 名单\n\n　\t2024年\t2025年\n企业\t\t12\n\t8\t9\n")
+    (table,) = [x for x in parse(document).elements if x.kind == "table"]
+    rows = [x for x in join_spans(document.text, table.spans).splitlines()[1:] if x]
+    assert [split_row(row) for row in rows] == [("", "2024年", "2025年"), ("企业", "", "12"), ("", "8", "9")]
