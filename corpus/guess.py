@@ -19,6 +19,8 @@ _FIRST_LINES = 60
 _DIGITS = {c: str(n) for n, c in enumerate("〇一二三四五六七八九")} | {"○": "0", "零": "0", "Ｏ": "0", "O": "0"}
 _YEAR = re.compile(r"(?<!\d)((?:19[89]|20[0-4])\d)(?!\d)")
 _HAN_YEAR = re.compile(r"([二一][〇○零Ｏ九O][〇○零Ｏ一二三四O九八][〇○零Ｏ一二三四五六七八九O])年?")
+# A year to come, or the end of a span: it says what is wanted, not what is reported on.
+_TARGET = re.compile(r"(?:到|至|[-—–~～])\s*(?:19|20)\d\d|(?:19|20)\d\d\s*年?(?:前|底|末)")
 _DATE = re.compile(
     r"[（(]?\s*(?:(\d{4})|([二一][〇○零ＯO九][〇-九○零ＯO一-龥]{2}))\s*年\s*(\d{1,2}|[一二三四五六七八九十]{1,2})\s*月.{0,8}"
 )
@@ -61,7 +63,7 @@ def guess_year(file: str, title: str, reading: Reading, this_year: int) -> tuple
         year = match and (_number(match.group(1) or match.group(2)))
         if match and year and year <= this_year + 1:
             return year, f"封面署“{' '.join(line.split())}”"
-    counts = Counter(x for x in _years(reading.text) if x <= this_year + 1)
+    counts = Counter(x for x in _years(_TARGET.sub(" ", reading.text)) if x <= this_year + 1)
     if counts:
         year, times = counts.most_common(1)[0]
         return year, f"正文最常述及{year}年（{times}处）"
@@ -79,7 +81,7 @@ def series_of(title: str) -> str:
 
 def kind_of(title: str) -> str:
     """规划, 方案, 年度报告 …: the word of the title that says what it is; the last one where it has several."""
-    found = _KIND.findall(title)
+    found = _KIND.findall(re.sub(r"[（(][^（()）]*[)）]|征求意见", "", title)) or _KIND.findall(title)
     return found[-1] if found else "文件"
 
 
