@@ -13,6 +13,7 @@ from importlib.resources.abc import Traversable
 from corpus.elements import Structure
 from corpus.library import Entry, Library, LibraryError
 from corpus.passages import split_passages
+from corpus.readers.limits import MAX_PASSAGES
 from corpus.structure import parse
 from corpus.tokens import ManifestMismatch
 from corpus.types import Document, Passage
@@ -41,7 +42,8 @@ def document_part(document: Document) -> tuple[DocumentInfo, list[Passage]]:
     """A document as the index keeps it, and its passages.
 
     Raises:
-        LibraryError: `manifest_invalid`, where the manifest and the text don't fit.
+        LibraryError: `manifest_invalid`, where the manifest and the text don't fit; `too_large`, where it has more
+            than `MAX_PASSAGES` passages.
     """
     try:
         structure = parse(document)
@@ -49,7 +51,14 @@ def document_part(document: Document) -> tuple[DocumentInfo, list[Passage]]:
         raise LibraryError(
             "manifest_invalid", f"报告 {document.id} 与清单中的标题说明不符：{error}。", document.id
         ) from error
-    return _describe(document, structure), split_passages(document, structure)
+    passages = split_passages(document, structure)
+    if len(passages) > MAX_PASSAGES:
+        raise LibraryError(
+            "too_large",
+            f"{document.id} 有 {len(passages)} 段，超过上限 {MAX_PASSAGES} 段。请拆成几份再加入。",
+            document.id,
+        )
+    return _describe(document, structure), passages
 
 
 def read_part(library: Library, entry: Entry, fingerprint: str) -> Part:

@@ -9,6 +9,8 @@ MAX_BYTES = 100 << 20
 MAX_PAGES = 5_000
 MAX_CHARACTERS = 20_000_000
 """Of a file's text."""
+MAX_PASSAGES = 50_000
+"""Of a document."""
 MAX_DEPTH = 100_000
 """Of elements within elements."""
 MAX_ELEMENTS = 200_000
