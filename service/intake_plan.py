@@ -11,7 +11,7 @@ from typing import Any
 from corpus.catalogue import Catalogue, Record, Version
 from corpus.guess import Guess, kind_of, series_of
 from corpus.intake import About, Found
-from corpus.library import Library
+from corpus.library import Library, content_of
 from corpus.manifest import Entry
 from corpus.types import is_document_id
 from service.errors import KewenError, echo, listed
@@ -56,13 +56,14 @@ class Plan:
     outcomes: list[Outcome] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
-    """sha256 of files that no document has any more, because it was removed."""
+    """sha256 of files that no document has any more, because it was removed, and of what was read from them."""
     known: dict[str, str] = field(init=False)
     """sha256 of a content → the id of the document that has it now."""
 
     def __post_init__(self) -> None:
         self.catalogue = self.library.catalogue
-        shown = {x.sha256: x.id for x in [*self.library.hidden, *self.library.entries] if x.sha256}
+        shown = {content_of(x): x.id for x in [*self.library.hidden, *self.library.entries]}
+        shown.pop("", None)
         self.known = shown | {x.sha256: x.id for x in self.catalogue.documents.values()}
 
     # -- files ------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ class Plan:
         if record.source != source and not (record.source and Path(record.source).exists()) and source:
             self._put(replace(_described(record, found.about), source=source, file=found.name))
             self._say(arrival, "moved", same)
-        elif record.source == source:
+        elif record.source == source and (source or record.file == found.name):
             changed = _described(record, found.about)
             self._put(changed)
             self._say(arrival, "unchanged" if changed == record else "updated", same)
@@ -132,6 +133,7 @@ class Plan:
             versions=versions,
         )
         self._put(_described(record, found.about))
+        self.dropped.add(old.reading)
         self._say(arrival, "replaced", old.id, f"第 {len(versions) + 1} 版" if is_new else "已重新读取")
 
     def _older(self, found: Found, same: str | None) -> Record | None:
@@ -196,7 +198,7 @@ class Plan:
             return
         self.catalogue = self.catalogue.without([document_id])
         self.removed.append(document_id)
-        self.dropped |= {record.sha256, *(x.sha256 for x in record.versions)}
+        self.dropped |= {record.sha256, record.reading, *(x.sha256 for x in record.versions)}
         self.outcomes.append(Outcome(record.file, "removed", record.id))
 
     def _entry(self, document_id: str) -> Entry:

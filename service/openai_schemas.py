@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.answers import ANSWER_MODES
 from service.schemas import FiltersIn
 
+CHAT_MODELS = ("kewen", "kewen-plain", *(f"kewen-{mode}" for mode in ANSWER_MODES))
 TAGS: list[str | Enum] = ["OpenAI 兼容接口"]
 
 
@@ -60,7 +62,9 @@ class KnobsIn(BaseModel):
 class ChatIn(BaseModel):
     """OpenAI Chat Completions 的请求；这里没有列出的字段不起作用。"""
 
-    model: str = Field(description="模型名，见 /v1/models", examples=["kewen"])
+    model: str = Field(
+        description="模型名，见 /v1/models", examples=["kewen"], json_schema_extra={"enum": [*CHAT_MODELS]}
+    )
     messages: list[MessageIn] = Field(
         description="对话；末一条 user 消息是问题",
         min_length=1,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from index.types import MODES
+from service.answers import ANSWER_MODES
+
+LONGEST_TEXT = 500
+"""Characters of a title, a series, a kind or an issuer."""
+SAID: dict[str, JsonValue] = {"minLength": 1, "maxLength": 2000, "pattern": "\\S"}
+"""What is described of a question. It is checked where all doors check it, and refused with a code of its own."""
 
 Offsets = Annotated[list[int], Field(min_length=2, max_length=2)]
 Kind = Literal["text", "list", "table", "footnote"]
@@ -27,9 +35,15 @@ class FiltersIn(_Request):
 class SearchIn(_Request):
     """一次检索。"""
 
-    query: str = Field(description="问题或关键词，至多 2000 字", examples=["宝山区有多少家生物医药企业？"])
+    query: str = Field(
+        description="问题或关键词，至多 2000 字", examples=["宝山区有多少家生物医药企业？"], json_schema_extra=SAID
+    )
     top_k: int | None = Field(None, ge=1, le=100, description="返回几个段落，默认 5")
-    mode: str = Field("hybrid", description="hybrid（混合）、dense（向量）或 lexical（词面）")
+    mode: str = Field(
+        "hybrid",
+        description="hybrid（混合）、dense（向量）或 lexical（词面）",
+        json_schema_extra={"enum": [*MODES]},
+    )
     filters: FiltersIn | None = Field(None, description="检索范围")
     expansion: bool = Field(True, description="是否也按段落的扩展问法检索；false 则只按原文")
     literal: bool = Field(False, description="true 则按字面检索，不理解年份、地点、拼音等")
@@ -38,10 +52,14 @@ class SearchIn(_Request):
 class AskIn(_Request):
     """一次提问。"""
 
-    question: str = Field(description="问题，至多 2000 字", examples=["宝山一年办多少场科普活动？"])
+    question: str = Field(
+        description="问题，至多 2000 字", examples=["宝山一年办多少场科普活动？"], json_schema_extra=SAID
+    )
     top_k: int | None = Field(None, ge=1, le=100, description="返回几个段落，默认 5")
     mode: str | None = Field(
-        None, description="extractive（摘录原文）、generative（大语言模型）或 passages（只给段落）；默认依设置"
+        None,
+        description="extractive（摘录原文）、generative（大语言模型）或 passages（只给段落）；默认依设置",
+        json_schema_extra={"enum": [*ANSWER_MODES, None]},
     )
     filters: FiltersIn | None = Field(None, description="检索范围")
     history: list[str] = Field([], description="此前的问题，先问的在前；追问据此补全", max_length=100)
@@ -191,11 +209,11 @@ class DocumentsOut(BaseModel):
 class AboutIn(_Request):
     """对一份资料的更正；省略的不变。"""
 
-    title: str | None = Field(None, description="题名", min_length=1, max_length=500)
+    title: str | None = Field(None, description="题名", min_length=1, max_length=LONGEST_TEXT)
     year: int | None = Field(None, description="所述年份", ge=1900, le=2100)
-    series: str | None = Field(None, description="系列", min_length=1, max_length=500)
-    kind: str | None = Field(None, description="类别", min_length=1, max_length=500)
-    issuer: str | None = Field(None, description="发布机构", min_length=1, max_length=500)
+    series: str | None = Field(None, description="系列", min_length=1, max_length=LONGEST_TEXT)
+    kind: str | None = Field(None, description="类别", min_length=1, max_length=LONGEST_TEXT)
+    issuer: str | None = Field(None, description="发布机构", min_length=1, max_length=LONGEST_TEXT)
 
 
 class ChangedOut(BaseModel):

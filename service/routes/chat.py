@@ -19,7 +19,7 @@ from service.checks import checked_query
 from service.chores import is_chore, refusal
 from service.errors import KewenError, echo
 from service.links import Links
-from service.openai_schemas import REFUSED, TAGS, ChatIn, KnobsIn, MessageIn
+from service.openai_schemas import CHAT_MODELS, REFUSED, TAGS, ChatIn, KnobsIn, MessageIn
 from service.problems import openai_error
 from service.routes.answers import filters_of
 from service.routes.embeddings import MODELS as EMBEDDING_MODELS
@@ -29,7 +29,7 @@ from service.threads import in_thread
 from service.tokens import count
 
 _LOG = logging.getLogger("kewen")
-DEFAULT, PLAIN = "kewen", "kewen-plain"
+DEFAULT, PLAIN, *_ = CHAT_MODELS
 _MODES = {f"kewen-{mode}": mode for mode in ANSWER_MODES}
 
 
@@ -160,7 +160,7 @@ def _mode(model: str) -> str | None:
 
 
 def _models() -> list[str]:
-    return [DEFAULT, PLAIN, *_MODES, *EMBEDDING_MODELS, RERANK_MODEL]
+    return [*CHAT_MODELS, *EMBEDDING_MODELS, RERANK_MODEL]
 
 
 def _model(model: str, created: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from service.checks import checked_query
 from service.conditions import FIELDS, OPERATORS, Conditions, document_fields, passage_fields, read_conditions
 from service.errors import KewenError, echo
 from service.links import Links
+from service.schemas import SAID
 
 EVERYTHING = "kewen"
 """The knowledge id of all reports."""
@@ -59,7 +60,9 @@ class RetrievalIn(BaseModel):
     knowledge_id: str = Field(
         description=f"{EVERYTHING} 为全部报告；也可以是一份报告的编号，或一个系列的名称", examples=[EVERYTHING]
     )
-    query: str = Field(description="问题，至多 2000 字", examples=["宝山区有多少家生物医药企业？"])
+    query: str = Field(
+        description="问题，至多 2000 字", examples=["宝山区有多少家生物医药企业？"], json_schema_extra=SAID
+    )
     retrieval_setting: RetrievalSetting | None = Field(None, description="取多少")
     metadata_condition: Annotated[Any, WithJsonSchema(_CONDITIONS)] = Field(
         None, description="对报告与段落的限制；不认识的字段或运算符为 400，从不忽略"

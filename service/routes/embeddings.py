@@ -33,7 +33,11 @@ _STRINGS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "s
 class EmbeddingsIn(BaseModel):
     """OpenAI Embeddings 的请求；这里没有列出的字段不起作用。"""
 
-    model: str = Field(description=f"{QUERY}（问题）或 {PASSAGE}（段落）", examples=[PASSAGE])
+    model: str = Field(
+        description=f"{QUERY}（问题）或 {PASSAGE}（段落）",
+        examples=[PASSAGE],
+        json_schema_extra={"enum": [QUERY, PASSAGE]},
+    )
     input: Annotated[Any, WithJsonSchema(_STRINGS)] = Field(
         description=f"一段文字，或至多 {_MOST} 段；不接受 token 编号", examples=[["宝山区有多少家生物医药企业？"]]
     )

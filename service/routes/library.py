@@ -18,7 +18,7 @@ from service.library_render import library_report_json
 from service.links import Links
 from service.routes.native import CHANGED, FOUND, SEARCHED, Responses
 from service.routes.uploads import received
-from service.schemas import AboutIn, ErrorOut, LibraryReportOut
+from service.schemas import LONGEST_TEXT, AboutIn, ErrorOut, LibraryReportOut
 from service.threads import in_thread
 
 _AT_ONCE = 4
@@ -33,11 +33,11 @@ _FORM = {
             "items": {"type": "string", "format": "binary"},
             "description": "文件：PDF、DOCX、HTML、Markdown、纯文本；可以有几份",
         },
-        "title": {"type": "string", "maxLength": 500, "description": "题名；只能用于一份文件；省略则依内容猜"},
+        "title": {"type": "string", "maxLength": LONGEST_TEXT, "description": "题名；只能用于一份文件；省略则依内容猜"},
         "year": {"type": "integer", "minimum": 1900, "maximum": 2100, "description": "所述年份；省略则猜"},
-        "series": {"type": "string", "maxLength": 500, "description": "系列：各年同名的报告属于一个系列"},
-        "kind": {"type": "string", "maxLength": 500, "description": "类别，如 年度报告、规划"},
-        "issuer": {"type": "string", "maxLength": 500, "description": "发布机构"},
+        "series": {"type": "string", "maxLength": LONGEST_TEXT, "description": "系列：各年同名的报告属于一个系列"},
+        "kind": {"type": "string", "maxLength": LONGEST_TEXT, "description": "类别，如 年度报告、规划"},
+        "issuer": {"type": "string", "maxLength": LONGEST_TEXT, "description": "发布机构"},
         "id": {"type": "string", "maxLength": 100, "description": "编号；只能用于一份文件；已有该编号时成为它的新版"},
         "reread": {"type": "boolean", "default": False, "description": "已有的也重新读取"},
     },
@@ -110,6 +110,13 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         """移除一份资料：自有的连同文件与旧版；报告文件夹中的只是不再检索。返回之后不会再被检索到。"""
         return library_report_json(await in_thread(lambda: librarian.remove([document_id]), changes))
 
+    _originals(routes, assistant, librarian)
+    return routes
+
+
+def _originals(routes: APIRouter, assistant: Assistant, librarian: Librarian) -> None:
+    """The route of the files themselves."""
+
     @routes.get(
         "/v1/documents/{document_id}/file",
         summary="原文件",
@@ -125,13 +132,15 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
             if error.code == "not_found" and document_id in assistant.retriever().snapshot.documents:
                 message = "这份报告在报告文件夹中，不供下载；其文字可用 GET /v1/documents/编号/text 取。"
                 raise KewenError("not_found", message) from error
+            if error.code == "library_error":
+                raise KewenError("library_damaged", error.message) from error
             raise
+        except OSError as error:  # another has removed it at this moment
+            raise KewenError("not_found", "这份资料已被移除。") from error
         # A browser shows what it knows: nothing that could hold a script is called by its name.
         media_type = record.media_type if record.media_type in (PDF, DOCX) else "application/octet-stream"
         name = f"attachment; filename*=UTF-8''{quote(record.file, safe='')}"
         return Response(data, media_type=media_type, headers={"Content-Disposition": name})
-
-    return routes
 
 
 def _reported(report: LibraryReport) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from service.errors import KewenError, echo
 from service.links import Links
 from service.openai_schemas import REFUSED, TAGS
 from service.routes.embeddings import whole_characters
+from service.schemas import SAID
 from service.tokens import count
 
 MODEL = "kewen-rerank"
@@ -39,14 +40,14 @@ _DOCUMENTS = {
 class RerankIn(BaseModel):
     """重排的请求（Jina、Cohere 的格式）；这里没有列出的字段不起作用。"""
 
-    model: str = Field(MODEL, description=f"总是 {MODEL}")
-    query: str = Field(description="问题，至多 2000 字", examples=["研发投入强度是多少？"])
+    model: str = Field(MODEL, description=f"总是 {MODEL}", json_schema_extra={"enum": [MODEL]})
+    query: str = Field(description="问题，至多 2000 字", examples=["研发投入强度是多少？"], json_schema_extra=SAID)
     documents: Annotated[Any, WithJsonSchema(_DOCUMENTS)] = Field(
         description=f"要排序的文字，至多 {_MOST} 段；每段为文字，或 `{{text}}`",
         examples=[["研发投入强度达4.4%。", {"text": "科普讲座走进社区。"}]],
     )
     top_n: int | None = Field(None, ge=1, description="返回前几段，默认全部")
-    return_documents: bool | None = Field(None, description="true 则结果带上原文")
+    return_documents: bool | None = Field(None, strict=True, description="true 则结果带上原文")
 
 
 class TextOut(BaseModel):

@@ -11,14 +11,16 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from corpus.guess import clean_name
 from corpus.intake import About, Found, check_about
-from service.errors import KewenError, echo
+from corpus.storage import storage_errors
+from service.errors import KewenError, echo, user_errors
 from service.guard import uploads_too_large
+from service.schemas import LONGEST_TEXT
 from service.settings import Settings
 
 _MOST_FILES = 50
@@ -46,6 +48,32 @@ class _Sent(Found):
         return self.sent.file.read()
 
 
+class _Form(MultiPartParser):
+    """Starlette's parser, told how much may come, and that a form ends with its last boundary or is none.
+
+    What `_chunks` raises passes through the parser, which then closes the files that it has begun.
+    """
+
+    def __init__(self, request: Request, settings: Settings) -> None:
+        chunks = self._chunks(request, settings)
+        super().__init__(_headers(request), chunks, max_files=_MOST_FILES, max_fields=20, max_part_size=_LONGEST)
+        self._is_whole = False
+
+    def on_end(self) -> None:
+        self._is_whole = True
+
+    async def _chunks(self, request: Request, settings: Settings) -> AsyncGenerator[bytes, None]:
+        error = uploads_too_large(settings)
+        left = error.detail["limit"]
+        async for chunk in request.stream():
+            left -= len(chunk)
+            if left < 0:
+                raise error
+            yield chunk
+        if not self._is_whole:
+            raise MultiPartException("the last boundary is missing")
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """What one request brings: files, and whether those that are known are to be read anew."""
@@ -59,24 +87,26 @@ async def received(request: Request, settings: Settings) -> AsyncIterator[Upload
     """The files of a request, on disk until the end of the block.
 
     Raises:
-        KewenError: `body_too_large`, `request_timeout`, or `invalid_request`.
+        KewenError: `body_too_large`, `request_timeout`, `invalid_request`, `insufficient_storage` or `storage_error`.
     """
-    parser = MultiPartParser(
-        _headers(request), _chunks(request, settings), max_files=_MOST_FILES, max_fields=20, max_part_size=_LONGEST
-    )
+    with user_errors(), storage_errors("接收上传"):
+        form = await _parsed(_Form(request, settings))
+    try:
+        yield _upload(form.multi_items(), settings)
+    finally:
+        await form.close()
+
+
+async def _parsed(form: _Form) -> FormData:
     try:
         async with asyncio.timeout(_SECONDS):
-            form = await parser.parse()
+            return await form.parse()
     except TimeoutError as late:
         raise KewenError("request_timeout", f"等了 {_SECONDS:g} 秒，上传还没有发完。") from late
     except MultiPartException as error:
         raise KewenError("invalid_request", _BROKEN) from error
     except ClientDisconnect as error:  # nobody hears this
         raise KewenError("invalid_request", "上传没有发完，连接就断了。") from error
-    try:
-        yield _upload(form.multi_items(), settings)
-    finally:
-        await form.close()
 
 
 def file_name(sent: str) -> str:
@@ -104,16 +134,6 @@ def _headers(request: Request) -> Headers:
     if not _BOUNDARY.fullmatch(boundary):
         raise KewenError("invalid_request", "Content-Type 中缺少分隔符 boundary，或它不合规范。")
     return Headers({"Content-Type": f'multipart/form-data; boundary="{boundary.decode("ascii")}"; charset=latin-1'})
-
-
-async def _chunks(request: Request, settings: Settings) -> AsyncGenerator[bytes, None]:
-    error = uploads_too_large(settings)
-    left = error.detail["limit"]
-    async for chunk in request.stream():
-        left -= len(chunk)
-        if left < 0:
-            raise error
-        yield chunk
 
 
 def _upload(items: Iterable[tuple[str, UploadFile | str]], settings: Settings) -> Upload:
@@ -152,6 +172,9 @@ def _found(sent: UploadFile, about: About, most: int) -> Found:
 def _about(fields: Mapping[str, str]) -> About:
     """What is said of the files; an empty field of a form says nothing."""
     given: dict[str, Any] = {name: fields[name] for name in _TEXTS if fields.get(name)}
+    for name, text in given.items():
+        if len(text) > LONGEST_TEXT:
+            raise _refused(f"{name} 太长，至多 {LONGEST_TEXT} 字。", name)
     year = fields.get("year", "")
     if year and not re.fullmatch(r"[0-9]{4}", year):
         raise _refused("year 应为四位的年份，如 2025。", "year")

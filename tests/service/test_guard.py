@@ -10,10 +10,12 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.keys import KeyRing
+from tests.routes import routes
 
 BASE = "http://127.0.0.1:8765"
 PORTAL = "https://portal.example.cn"
-OPEN = {"/healthz", "/widget.js"}
+OPEN = {"/healthz", "/widget.js", "/web/source.css"}
+"""All that anyone may read without a key."""
 
 
 @pytest.fixture
@@ -31,31 +33,35 @@ def guarded(assistant, settings, tmp_path):
     return TestClient(create_app(assistant, here), base_url=BASE), key, here
 
 
-def paths(app):
-    """Every path that an application answers at, with a method."""
-    for path, methods in app.openapi()["paths"].items():
-        for name in ("document_id", "passage_id", "model"):
-            path = path.replace(f"{{{name}}}", "x")
-        yield path, next(iter(methods)).upper()
-    yield from [
-        (x, "GET") for x in ("/", "/docs", "/openapi.json", "/static-offline-docs/swagger-ui.css", "/d/x", "/mcp")
-    ]
-    yield from [(x, "POST") for x in ("/mcp", f"{BASE}//retrieval", "/tools/ask", "/nothing")]
-
-
 def test_every_route_needs_the_key(guarded):
     client, _, _ = guarded
-    found = [x for x in paths(client.app) if x[0] not in OPEN and not x[0].startswith("/web/")]
-    assert len(found) > 12
-    for path, method in found:
+    found = [(f"{BASE}{path}", path, method) for path, methods in routes(client.app) for method in methods]
+    found += [
+        (BASE + path, path, "GET") for path in ("/", "/nothing", "/docs/x", "/v1/documents/", "/healthz/", "/web/")
+    ]
+    assert len(found) > 45
+    for address, path, method in found:
         for headers in (
             {},
             {"Authorization": "Bearer wrong"},
             {"Authorization": "Basic eDp5"},
             {"Authorization": "Bearer"},
+            {"X-API-Key": "wrong", "Cookie": "key=wrong"},
         ):
-            status = client.request(method, path, headers=headers).status_code
-            assert status == (403 if path.endswith("/retrieval") else 401), (path, headers)
+            status = client.request(method, address, headers=headers).status_code
+            expected = 200 if path in OPEN else 403 if path.endswith("/retrieval") else 401
+            assert status == expected, (path, headers)
+
+
+def test_no_verb_goes_round_the_key_and_none_is_a_defect(guarded, plain):
+    client, _, _ = guarded
+    for path, _ in routes(client.app):
+        for verb in ("HEAD", "OPTIONS", "TRACE", "PUT", "PATCH", "DELETE", "PROPFIND", "X" * 300):
+            refused = client.request(verb, BASE + path).status_code
+            assert refused in ((200, 405, 415) if path in OPEN else (401, 403)), (verb, path)
+            answered = plain.request(verb, BASE + path).status_code
+            assert answered < 500, (verb, path)
+            assert answered != 200 or verb in ("HEAD", "PATCH", "DELETE"), (verb, path)
 
 
 @pytest.mark.parametrize(
@@ -67,17 +73,27 @@ def test_every_route_needs_the_key(guarded):
         "/d/x/../../v1/documents",
         "/healthz%2fx",
         "/web/../v1/documents",
+        "/v1/documents/%2e%2e%2f%2e%2e%2fhealthz",
+        "/./v1/documents",
+        "/healthz?/v1/documents",
+        "/healthz;/../v1/documents",
+        "/V1/documents",
+        "/v1/documents%00",
+        "/v1/documents%0a",
     ],
 )
 def test_no_path_goes_round_the_key(guarded, path):
     client, _, _ = guarded
-    assert client.get(path).status_code in (401, 404)
-    assert client.get(path).status_code != 200
+    response = client.get(path)
+    assert response.status_code in (401, 404) or response.json().keys() == {"status", "version"}
 
 
 def test_a_key_in_the_address_is_no_key(guarded):
     client, key, _ = guarded
-    assert client.get("/v1/documents", params={"key": key, "api_key": key}).status_code == 401
+    for path in ("/v1/documents", "/v1/models", "/mcp", "/docs", "/openapi.json", "/d/x"):
+        for name in ("key", "api_key", "apikey", "token", "access_token", "Authorization", "authorization"):
+            assert client.get(path, params={name: key}).status_code == 401
+            assert client.get(path, params={name: f"Bearer {key}"}).status_code == 401
 
 
 def test_the_key_opens(guarded):

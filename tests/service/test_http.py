@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import httpx
@@ -160,6 +162,16 @@ def test_bad_searches(client, body, status, code):
         (b'{"query": "\\ud800"}', 422, "invalid_request"),
         (b'{"query": "q", "top_k": ' + b"9" * 5000 + b"}", 400, "bad_json"),
         (b'{"query": "' + b"a" * 1_048_600 + b'"}', 413, "body_too_large"),
+        (b'{"a":' * 100_000, 400, "bad_json"),
+        (b'{"query": "\x00"}', 400, "bad_json"),
+        (b'{"query": "\xff"}', 400, "bad_json"),
+        (b'{"query": "q"}{"query": "q"}', 400, "bad_json"),
+        (b'{"query": "q", "query": 5}', 422, "invalid_request"),
+        (b'{"query": "q", "top_k": -0.0}', 422, "invalid_request"),
+        (b'{"query": "q", "top_k": 1e400}', 422, "invalid_request"),
+        (b'{"query": "q", "filters": ' + b"[" * 900 + b"]" * 900 + b"}", 422, "invalid_request"),
+        (b'{"query": "q", "": 1}', 422, "invalid_request"),
+        ("{“query”: “q”}".encode(), 400, "bad_json"),
     ],
 )
 def test_bad_bodies(client, content, status, code):
@@ -205,6 +217,79 @@ def test_json_under_another_name_is_refused(client, media_type):
 def test_bad_addresses(client, method, path, status, code):
     response = client.request(method, path)
     assert (response.status_code, error(response)["code"]) == (status, code)
+
+
+def test_json_with_a_mark_of_its_order_or_a_name_twice_is_read_or_refused_and_nothing_else(client):
+    for content in (
+        b"\xef\xbb\xbf" + b'{"query": "q"}',
+        '{"query": "q"}'.encode("utf-16"),
+        '{"query": "q"}'.encode("utf-32"),
+        b'{"query": 5, "query": "q"}',
+    ):
+        response = client.post("/v1/search", content=content, headers={"content-type": "application/json"})
+        assert response.status_code in (200, 400)
+        assert response.status_code == 200 or error(response)["code"] == "bad_json"
+
+
+RAW = [
+    (b"GET /healthz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n", b"200"),
+    (b"GET /healthz HTTP/1.0\r\n\r\n", b"421"),
+    (b"GET /healthz HTTP/1.1\r\n\r\n", b"421 400"),
+    (b"GET http://127.0.0.1/healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"200 404"),
+    (b"GET http://evil.example/v1/documents HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"421"),
+    (b"GET http://127.0.0.1/healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"421"),
+    (b"GET /v1/documents HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n", b"421 400"),
+    (b"GET //v1//documents HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"404"),
+    (b"GET /v1/documents/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"404"),
+    (b"GET /d/../../etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"404"),
+    (b"GET /%ff%fe HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"404"),
+    (b"GET /\xff\xfe HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"404 400"),
+    (b"TRACE / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"404 405"),
+    (b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"404 400 405"),
+    (b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", b"400 404 405 421"),
+    (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n", b"400 431 200"),
+    (b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}garbage", b"422"),
+    (b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{}", b"413"),
+    (b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\n{}", b"400 415"),
+    (b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+    (b"nonsense\r\n\r\n", b"400"),
+]  # fmt: skip
+
+
+def test_raw_requests_are_answered_or_refused_and_the_service_lives(url):
+    """Straight into a socket: what no client library sends."""
+    address = url.removeprefix("http://").split(":")
+    for request, expected in RAW:
+        with socket.create_connection((address[0], int(address[1])), 10) as line:
+            with suppress(ConnectionError):  # it may refuse before it has read all
+                line.sendall(request)
+            line.settimeout(10)
+            with suppress(ConnectionError):
+                head = line.recv(200)
+                assert head.split()[1] in expected.split(), (request[:120], head)
+        assert httpx.get(f"{url}/healthz").status_code == 200
+
+
+def test_bodies_that_do_not_come_are_given_up_and_others_are_served_meanwhile(url, monkeypatch):
+    monkeypatch.setattr("service.guard._BODY_SECONDS", 0.5)
+    address = url.removeprefix("http://").split(":")
+    head = (
+        b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    with ExitStack() as stack:
+        lines = [stack.enter_context(socket.create_connection((address[0], int(address[1])), 10)) for _ in range(100)]
+        for line in lines:
+            line.sendall(head)
+        assert httpx.post(f"{url}/v1/search", json={"query": QUESTION}).status_code == 200
+        assert {line.recv(200).split()[1] for line in lines} == {b"408"}
+
+
+def test_a_range_of_a_thousand_parts_gets_the_whole(client):
+    ranges = {"Range": "bytes=" + ",".join(f"{n}-{n + 1}" for n in range(1000))}
+    for path in ("/web/source.css", "/widget.js", f"/v1/documents/{ID}/text"):
+        whole = client.get(path)
+        assert client.get(path, headers=ranges).content == whole.content
+    assert client.get("/static-offline-docs/swagger-ui.css", headers=ranges).status_code in (200, 206, 416)
 
 
 def test_input_comes_back_short(client):

@@ -52,7 +52,7 @@ def test_a_new_file_is_a_new_document(library):
 def test_the_same_content_twice_is_one_document(library):
     first, _ = taken(library, arrive())
     _, said = taken(library, arrive(name="别名.txt", known=True), arrive(known=True), catalogue=first.catalogue)
-    assert said == [("unchanged", "报告")] * 2  # uploads have no path to tell one from the other
+    assert said == [("duplicate_of", "报告"), ("unchanged", "报告")]
     _, said = taken(library, arrive(), arrive(name="别名.txt"), catalogue=Catalogue())
     assert [x for x, _ in said] == ["ok", "replaced"] or said[1][0] in ("unchanged", "duplicate_of")
 
@@ -164,6 +164,8 @@ def test_removing_drops_the_files_of_all_versions(library, tmp_path):
     library.catalogue = second.catalogue
     plan = Plan(library, NOW)
     plan.remove("报告")
-    assert plan.dropped == {hashlib.sha256(x).hexdigest() for x in (b"1", b"2")}
+    files = [hashlib.sha256(x).hexdigest() for x in (b"1", b"2")]
+    assert second.dropped == {f"r{files[0]}"}
+    assert plan.dropped == {*files, f"r{files[1]}"}
     with pytest.raises(KewenError, match="没有编号"):
         plan.remove("报告")

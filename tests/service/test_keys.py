@@ -153,6 +153,23 @@ def test_a_widget_key_without_origins_is_pointed_out(kewen):
     assert "KEWEN_ALLOWED_ORIGINS" in err
 
 
+def test_a_key_that_may_only_read(kewen):
+    key = kewen("keys", "add", "读者", "--scope", "read")[1].strip()
+    assert "读者　只读" in kewen("keys", "list")[1]
+    assert json.loads(kewen("keys", "list", "--json")[1])["keys"][0]["scope"] == "read"
+    assert KeyRing(load_settings()).find(key).scope == "read"
+
+
+def test_two_ways_to_say_a_scope_do_not_contradict_each_other(kewen):
+    assert kewen("keys", "add", "甲", "--widget", "--scope", "widget")[0] == 0
+    code, _, err = kewen("keys", "add", "乙", "--widget", "--scope", "read")
+    assert code == 2
+    assert "--scope" in err
+    code, _, err = kewen("keys", "add", "丙", "--scope", "root")
+    assert code == 2
+    assert "--scope" in err
+
+
 # -- what may be served to others -----------------------------------------------------------------
 
 LONG = "k" * 32
@@ -199,6 +216,12 @@ def test_a_key_of_a_widget_alone_is_no_key_for_a_service(home):
     exposed = replace(home, host="0.0.0.0", allowed_hosts=("kewen.lan",))  # noqa: S104
     with pytest.raises(KewenError, match="须先有密钥"):
         check_exposure(exposed, KeyRing(exposed).listed())
+
+
+def test_a_key_that_reads_is_one(home):
+    KeyRing(home).add("读者", "read")
+    exposed = replace(home, host="0.0.0.0", allowed_hosts=("kewen.lan",))  # noqa: S104
+    check_exposure(exposed, KeyRing(exposed).listed())
 
 
 # -- how often ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 import time
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -413,14 +414,92 @@ def test_a_signed_link_whose_document_has_changed_says_so(make_folder, tmp_path)
     _, passages, snapshot = assistant.document("bao")
     link = path_of(Links(settings).url(snapshot.citation(passages[0])))
     _, _, client = serve(before.replace("449", "448"))
+    assert "旧版原文；" in client.get(link).text  # of a report of the folder nobody knows since when
+    old = tmp_path / "own" / "library" / "old"
+    shutil.rmtree(old)
     response = client.get(link)
     assert is_page(response, 200).marks == []
     assert CHANGED in response.text
     _, _, client = serve("一、短\n\n只剩这句。\n")
+    shutil.rmtree(old)
     is_page(client.get(link), 422)
     _, _, client = serve(before, "secret.txt")
     is_page(client.get(link), 404)
+    assert "这份资料已被移除" in client.get(link).text
     assert "secret" not in client.get(link).text
+
+
+# -- earlier versions ---------------------------------------------------------------------------------
+
+FIRST = "一、总体情况\n\n火星区2025年有企业449家，比上年增加了二十家，研发投入持续增长。\n"
+LATER = "一、总体情况\n\n截至年底，火星区2025年有企业612家，比上年增加了一百家，研发投入持续增长。\n二、其他\n\n另有园区九个。\n"
+
+
+@pytest.fixture
+def changing(make_folder, tmp_path, bundled):
+    """A library whose document `火星` has been replaced: a client, its links, and the citation of the first version."""
+
+    def make(key: str = ""):
+        folder = make_folder({"bao.txt": "一、基础\n\n宝山区有企业5家。\n"})
+        own = load_settings({"home": tmp_path / "own", "reports": folder, "api_key": key}, {})
+        assistant = Assistant(own)
+        assistant._encoder = bundled
+        assistant.build()
+        client = TestClient(
+            create_app(assistant, own), base_url="http://127.0.0.1", headers={"Authorization": f"Bearer {key}"}
+        )
+        send = [("file", ("火星.txt", FIRST.encode()))]
+        assert client.post("/v1/documents", files=send).status_code == 200
+        _, passages, snapshot = assistant.document("火星")
+        link = path_of(Links(own).url(snapshot.citation(passages[0])))
+        send = [("file", ("火星.txt", LATER.encode()))]
+        assert client.post("/v1/documents", files=send).json()["documents"][0]["status"] == "replaced"
+        return client, link, snapshot.citation(passages[0])
+
+    return make
+
+
+def test_a_link_to_an_earlier_version_opens_that_version_and_says_so(changing):
+    client, link, citation = changing()
+    response = client.get(link)
+    read = is_page(response, 200)
+    assert read.main == FIRST
+    assert "".join(read.marks) == citation.quote
+    assert re.search(r"这是旧版原文（已于 \d{4}-\d\d-\d\d 更新）", response.text)
+    [way] = [x["href"] for tag, x in read.elements if tag == "a" and x["href"] != "#quote"]
+    now = client.get(f"/d/{way}")
+    assert is_page(now, 200).main == LATER
+    assert "旧版" not in now.text
+    # A place that stands in neither is said to have changed, and a hash that is none opens nothing else.
+    other = client.get(link.replace("h=", "h=0")[: len(link)])
+    assert CHANGED in other.text
+    assert is_page(other, 200).main == LATER
+    client.delete("/v1/documents/火星")
+    gone = client.get(link)
+    is_page(gone, 404)
+    assert "可能已被移除" in gone.text
+    assert "449" not in gone.text
+
+
+def test_a_signed_link_to_an_earlier_version_opens_its_place_there(changing):
+    client, link, citation = changing(KEY)
+    del client.headers["Authorization"]
+    response = client.get(link)
+    read = is_page(response, 200)
+    assert "".join(read.marks) == citation.quote
+    assert "旧版原文" in response.text
+    assert "612" not in response.text
+    assert [x["href"] for _, x in read.elements if "href" in x] == ["data:,", "../web/source.css"]
+    assert client.get(link[:-1] + ("A" if link[-1] != "A" else "B")).status_code == 403
+
+
+def test_pages_stand_in_the_place_of_lines_where_there_are_pages():
+    text = "第一页的字。\n第二页的字。\n第三页的字。\n"
+    info = document(page_starts=(0, 7, 14))
+    place = find_place(info, [], text, "8-12,15-18", "")
+    assert place.label == "《标题》（2025），第2–3页"
+    assert "第2–3页" in page(info, text, place)
+    assert find_place(info, [], text, "0-3", "").label == "《标题》（2025），第1页"
 
 
 # -- in a browser -------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Fuzzers and other long runs, started by hand: see README.md."""
