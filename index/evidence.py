@@ -58,6 +58,11 @@ class Candidate:
     elsewhere: bool
     matches: Floats
 
+    @property
+    def is_beside(self) -> bool:
+        """Its passage is of another year or place than the question."""
+        return self.elsewhere or not (self.year and self.place)
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -97,6 +102,8 @@ class _Reading:
     own_weights: Floats
     terms: tuple[frozenset[str], ...]
     places: frozenset[str]
+    own_places: tuple[frozenset[str], ...]
+    """Those that each sentence names, with what stands above it; empty where the sentence names none."""
     above: str
     text: str
 
@@ -138,8 +145,10 @@ class EvidenceReader:
                 fit = fits(wants, hit.passage.text[start:end])
                 meaning = float(share(own[:, None], bag.weights)[0])
                 named = names_held(part.text, f"{reading.above}\n{hit.passage.text[start:end]}")
+                there = reading.own_places[i]
+                here = 0.0 if part.places and there and there.isdisjoint(part.places) else place
                 candidates.append(
-                    Candidate(n, start, end, meaning, asked, answers, fit, year, place, named, elsewhere, own)
+                    Candidate(n, start, end, meaning, asked, answers, fit, year, here, named, elsewhere, own)
                 )
         return Evidence(
             wants=wants,
@@ -173,6 +182,9 @@ class EvidenceReader:
             *(x.text for x in questions),
         ]
         words = InteractionIndex.build(self._encoder, texts, self._at_hand)
+        names = self._snapshot.names
+        over = named_places(above, names)
+        named = (named_places(passage.text[start:end], names) for start, end in spans)
         return _Reading(
             spans=spans,
             answers=tuple(_apart((i := passage.text.index(a), i + len(a)) for a in x.answers) for x in questions),
@@ -180,7 +192,8 @@ class EvidenceReader:
             words=words,
             own_weights=self._encoder.unit_weights(words.units),
             terms=tuple(frozenset(characters(text)) for text in texts),
-            places=named_places(f"{above}\n{passage.text}", self._snapshot.names),
+            places=named_places(f"{above}\n{passage.text}", names),
+            own_places=tuple(x and x | over for x in named),
             above=above,
             text=f"{above}\n{passage.text}",
         )

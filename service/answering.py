@@ -37,6 +37,7 @@ _FIGURES = ("how_many", "rank", "when")
 _LIST_GAP, _SIBLING_GAP, _CLAUSE_GAP, _PART_GAP = 1.5, 6.0, 5.0, 8.0
 _MOST_ITEMS = 6
 _FEWEST_SIBLINGS = 3
+_BESIDE, _CLEARLY = 100.0, 0.1
 # What a clause that asks counts against the whole question, and what a sentence gains that names its part's place.
 _CLAUSE_SHARE = 0.7
 _NAMED = 5.0
@@ -96,7 +97,7 @@ def choose(query: Query, hits: Sequence[Hit], evidence: Evidence, read: Read) ->
     if not candidates:
         return []
     whole = query.parts[-1]
-    odds = [log_odds(candidate, hits[candidate.hit]) for candidate in candidates]
+    odds = _all_odds(candidates, hits)
     asking = sub_questions(whole.text)
     if len(query.parts) > 1:
         chosen = _by_part(query.parts[:-1], hits, read)
@@ -113,7 +114,8 @@ def choose(query: Query, hits: Sequence[Hit], evidence: Evidence, read: Read) ->
 
 def best_candidate(evidence: Evidence, hits: Sequence[Hit]) -> Candidate:
     """The candidate that answers best; there must be one."""
-    return max(evidence.candidates, key=lambda x: log_odds(x, hits[x.hit]))
+    odds = _all_odds(evidence.candidates, hits)
+    return evidence.candidates[odds.index(max(odds))]
 
 
 def log_odds(candidate: Candidate, hit: Hit, ranked: bool = True) -> float:
@@ -128,6 +130,20 @@ def log_odds(candidate: Candidate, hit: Hit, ranked: bool = True) -> float:
         "rank": 1 / hit.rank if ranked else 0.0,
     }
     return math.fsum(_WEIGHTS[name] * value for name, value in signals.items())
+
+
+def _all_odds(candidates: Sequence[Candidate], hits: Sequence[Hit]) -> list[float]:
+    """The log-odds of each candidate.
+
+    One of another year or place is no answer, though it may be the likest: it says that there is none. Where another
+    speaks of the right ones and matches the question clearly better, those that don't stand behind all that do.
+    """
+    odds = [log_odds(candidate, hits[candidate.hit]) for candidate in candidates]
+    best, _ = max(zip(candidates, odds, strict=True), key=lambda x: x[1])
+    own = max((x for x in zip(candidates, odds, strict=True) if not x[0].is_beside), key=lambda x: x[1], default=None)
+    if own and best.is_beside and own[0].meaning >= best.meaning + _CLEARLY:
+        return [x - _BESIDE * candidate.is_beside for candidate, x in zip(candidates, odds, strict=True)]
+    return odds
 
 
 _Labelled = tuple[Candidate, str | None]

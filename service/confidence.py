@@ -66,7 +66,7 @@ def confidence(evidence: Evidence, best: Candidate, expanded: bool) -> float:
     found = signals(evidence, best)
     chance = learnt().models[name].chance(found)
     is_beside = found["meaning"] < _LEAST[name][0] or found["hit"] < _LEAST[name][1]
-    is_nothing = best.elsewhere or not (best.year and best.place) or float(evidence.weights.sum()) < _LEAST_ASKED
+    is_nothing = best.is_beside or float(evidence.weights.sum()) < _LEAST_ASKED
     return min(chance, _NEXT_TO_NONE) if is_nothing or is_beside else chance
 
 

@@ -27,7 +27,7 @@ def accepts(name: str, data: bytes) -> bool:
 
 
 def read(name: str, data: bytes, options: ReadOptions) -> Reading:
-    """The decoded text, unchanged but for a byte-order mark and stray control characters.
+    """The decoded text, unchanged but for a byte-order mark: citations point into the file as the user has it.
 
     Raises:
         ReadError: `empty` or `decode_error`.
@@ -39,8 +39,8 @@ def read_as(name: str, data: bytes, media_type: str) -> Reading:
     """Shared by the formats that are text as they stand."""
     text, encoding = decode(data) if data else ("", "utf-8")
     shown, controls = _CONTROL.subn("", text)
-    if "\0" in text or 100 * controls > len(text):
+    if "\0" in text or 10 * controls > len(text):
         raise ReadError("decode_error", f"{name} 含有大量控制字符，不像文本。请检查文件，或另存为 UTF-8 文本后再试。")
     if not shown.strip():
         raise ReadError("empty", f"文件 {name} 是空的。")
-    return Reading(shown, media_type, encoding)
+    return Reading(text, media_type, encoding)

@@ -133,10 +133,9 @@ def test_a_page_in_another_language_is_read_where_it_says_its_encoding():
     assert decode_page(page.encode("euc-kr")) == (page, "euc-kr")
 
 
-def test_control_characters_never_reach_the_text():
-    assert (
-        read("a.txt", f"甲\x0b乙\ufeff丙\u00ad丁\t戊\n{'文' * 500}\x1a".encode()).text == f"甲乙丙丁\t戊\n{'文' * 500}"
-    )
+def test_a_text_is_kept_as_it_is_and_what_is_no_text_is_refused():
+    text = f"甲\x0b乙\ufeff丙\u00ad丁\t戊\n{'文' * 500}\x1a"
+    assert read("a.txt", text.encode()).text == text
     for data in ("甲".encode() + b"\0", "甲\x01\x02乙".encode() * 9):
         with pytest.raises(ReadError) as error:
             read("a.txt", data)
