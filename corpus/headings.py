@@ -65,6 +65,8 @@ def heading_of(line: Line) -> Heading | None:
     if len(text) > _LONGEST or line.is_row or line.is_note or line.is_finished:
         return None
     name = plain_name(text)
+    if not name:  # nothing but decoration
+        return None
     if _SPECIAL.fullmatch(name):
         return Heading(name, 20)
     for pattern, rank in _RANKS:

@@ -58,6 +58,9 @@ class Found:
     about: About = About()
     problem: tuple[str, str] | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", clean_name(self.name))  # whoever gave it
+
     def read(self) -> bytes:
         """Its bytes.
 

@@ -107,7 +107,7 @@ def _cuts(spans: list[Span]) -> frozenset[int]:
 
 def _chunks(text: str, by_line: bool) -> list[Span]:
     """Runs of whole sentences (of whole rows), as equal as they come, none over `LONGEST` characters."""
-    units = [m.span() for m in re.finditer(r"[^\n]*\S[^\n]*", text)] if by_line else sentence_spans(text)
+    units = [m.span() for m in re.finditer(r"[^\n\r\f]*\S[^\n\r\f]*", text)] if by_line else sentence_spans(text)
     total = sum(e - s for s, e in units)
     wanted = math.ceil(total / LONGEST)
     chunks: list[Span] = []
@@ -129,14 +129,15 @@ def _merge_short(text: str, drafts: list[_Draft]) -> list[_Draft]:
     merged: list[_Draft] = []
     for draft in drafts:
         last = merged[-1] if merged else None
+        between = text[last.spans[-1][1] : draft.spans[0][0]] if last else ""
         if (
             last
             and last.section == draft.section
             and last.kind == draft.kind == "text"
             and last.lead is draft.lead is None
             and min(len(last), len(draft)) < SHORTEST
-            and len(last) + len(draft) < LONGEST
-            and not text[last.spans[-1][1] : draft.spans[0][0]].strip()
+            and len(last) + len(between) + len(draft) <= LONGEST
+            and not between.strip()
         ):
             last.spans = tuple(extend(text, list(last.spans), list(draft.spans)))
         else:

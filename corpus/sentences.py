@@ -45,7 +45,7 @@ def sentence_spans(text: str) -> list[Span]:
 
 
 def clause_spans(text: str, limit: int) -> list[Span]:
-    """Cut one over-long sentence after its last clause mark within each `limit` characters."""
+    """Cut one over-long sentence after its last clause mark within each `limit` characters; outer white space is left."""
     spans: list[Span] = []
     start = 0
     while len(text) - start > limit:
@@ -53,9 +53,9 @@ def clause_spans(text: str, limit: int) -> list[Span]:
         end = cut if cut > start else start + limit
         # Not even a cut by force may go through a number at its comma.
         end -= end - 1 > start and _in_number(text, end - 1)
-        spans.append((start, end))
+        _append_stripped(spans, text, start, end)
         start = end
-    spans.append((start, len(text)))
+    _append_stripped(spans, text, start, len(text))
     return spans
 
 

@@ -1,7 +1,8 @@
 """The user's own documents on disk: their files, what readers made of them, and the texts of earlier versions.
 
-`objects/{sha256}` is a file byte for byte, `readings/{sha256}.json` what was read from it; both are written before the
-catalogue names them, so a writer that is killed leaves files that nobody names, and no name without its files.
+`objects/{sha256}` is a file byte for byte, `readings/{sha256}.json` what was read from one, each under its own sha256: none
+is ever written over by another. Both are written before the catalogue names them, so a writer that is killed leaves files
+that nobody names, and no name without its files.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class DocumentStore:
             StorageProblem: nothing that was there is changed.
         """
         sha256 = self.restore(data)
-        return sha256, self.keep_reading(sha256, reading)
+        return sha256, self.keep_reading(reading)
 
     def restore(self, data: bytes) -> str:
         """Keep a file; returns its sha256. StorageProblem as in `put`."""
@@ -72,12 +73,14 @@ class DocumentStore:
                 replace_synced(self.object_path(sha256), data)
         return sha256
 
-    def keep_reading(self, sha256: str, reading: Reading) -> str:
+    def keep_reading(self, reading: Reading) -> str:
         """Keep what was read from a file; returns the sha256 of that. StorageProblem as in `put`."""
         content = json.dumps(asdict(reading), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        sha256 = hashlib.sha256(content).hexdigest()
         with storage_errors("存入文件"):
-            replace_synced(self._reading_path(sha256), content)
-        return hashlib.sha256(content).hexdigest()
+            if _sha256_of(self._reading_path(sha256)) != sha256:
+                replace_synced(self._reading_path(sha256), content)
+        return sha256
 
     def object_path(self, sha256: str) -> Path:
         """Where the file with that sha256 is kept."""
@@ -95,7 +98,7 @@ class DocumentStore:
 
     def keeps(self, sha256: str, reading: str) -> bool:
         """Whether a file and its reading are there, by the sha256 of each."""
-        return self.is_sound(sha256) and _sha256_of(self._reading_path(sha256)) == reading
+        return self.is_sound(sha256) and _sha256_of(self._reading_path(reading)) == reading
 
     def reading(self, record: Record) -> Reading:
         """What was read from a document's file.
@@ -104,7 +107,7 @@ class DocumentStore:
             LibraryError: `reading_damaged`.
         """
         try:
-            content = self._reading_path(record.sha256).read_bytes()
+            content = self._reading_path(record.reading).read_bytes()
             if hashlib.sha256(content).hexdigest() == record.reading:
                 return reading_from(json.loads(content))
         except (OSError, ValueError, KeyError, TypeError):
@@ -169,10 +172,10 @@ class DocumentStore:
         for folder in (self.folder / "old").glob("*"):
             if folder.name not in catalogue.documents and folder.name not in reports:
                 shutil.rmtree(folder, ignore_errors=True)
-        read = {x.sha256 for x in catalogue.documents.values()}
-        versions = {version.sha256 for x in catalogue.documents.values() for version in x.versions}
+        documents = catalogue.documents.values()
+        files = {x.sha256 for x in documents} | {version.sha256 for x in documents for version in x.versions}
         before = time.time() - _DAY
-        for name, kept in (("objects", read | versions), ("readings", read), (".", set())):
+        for name, kept in (("objects", files), ("readings", {x.reading for x in documents}), (".", set())):
             for path in (self.folder / name).glob("*.tmp" if name == "." else "*"):
                 sha256 = path.name.partition(".")[0]
                 is_old = path.is_file() and path.stat().st_mtime < before

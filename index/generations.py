@@ -195,7 +195,8 @@ class GenerationStore:
                 write_synced(self.folder / "writer.json", json.dumps(holder).encode("utf-8"))
             yield
         finally:
-            (self.folder / "writer.json").unlink(missing_ok=True)
+            with suppress(OSError):
+                (self.folder / "writer.json").unlink(missing_ok=True)
             lock.release()
 
     def check_space(self) -> None:
@@ -243,7 +244,7 @@ class GenerationStore:
         current = self.current_name()
         for name in self.names():
             if current and name != current:
-                shutil.rmtree(self.folder / name, ignore_errors=True)
+                self._remove(name)
 
     def _write_files(self, folder: Path, files: Mapping[str, Content], description: Mapping[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -267,7 +268,14 @@ class GenerationStore:
         kept = keep if keep in others else max(others, key=_number, default=None)
         for name in others:
             if name != kept:
-                shutil.rmtree(self.folder / name, ignore_errors=True)
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        """Under another name first: a generation that is half removed must not look like a damaged one."""
+        going = self.folder / f"tmp-{name}"
+        with suppress(OSError):
+            (self.folder / name).rename(going)
+        shutil.rmtree(going, ignore_errors=True)
 
     def _unfinished(self) -> list[Path]:
         """What killed writers left: generations half written, and those that `CURRENT` never came to name."""
@@ -293,11 +301,12 @@ class GenerationStore:
         return 0
 
     def _holder(self) -> str:
-        try:
-            holder = json.loads((self.folder / "writer.json").read_bytes())
-            return f"（进程 {int(holder['pid'])}，自 {str(holder['since'])[:19]}）"
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
+        for _ in range(10):  # it may be writing its name just now
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                holder = json.loads((self.folder / "writer.json").read_bytes())
+                return f"（进程 {int(holder['pid'])}，自 {str(holder['since'])[:19]}）"
+            time.sleep(0.02)
+        return ""
 
 
 def _number(name: str) -> int:

@@ -6,8 +6,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 
@@ -37,26 +38,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.Abort:
-        click.echo("已中断。", err=True)
-        sys.exit(130)
+        _end(130, "已中断。")
     except click.ClickException as error:
-        click.echo(f"用法有误：{usage_message(error)}", err=True)
-        sys.exit(USAGE)
+        _end(USAGE, f"用法有误：{usage_message(error)}")
     except KewenError as error:
-        click.echo(f"错误（{error.code}）：{error.message}", err=True)
-        sys.exit(error.exit_code)
+        _end(error.exit_code, f"错误（{error.code}）：{error.message}")
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OK)
     except OSError as error:
-        click.echo(f"错误（storage_error）：读写失败：{error.strerror or error}。", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(STORAGE)
+        _end(STORAGE, f"错误（storage_error）：读写失败：{error.strerror or error}。")
     except Exception as error:  # a defect of ours; whoever looks for it sets KEWEN_DEBUG
         if os.environ.get("KEWEN_DEBUG"):
             raise
-        click.echo(f"内部错误（{type(error).__name__}）。请设 KEWEN_DEBUG=1 重试，并把所见告诉维护者。", err=True)
-        sys.exit(DEFECT)
+        _end(DEFECT, f"内部错误（{type(error).__name__}）。请设 KEWEN_DEBUG=1 重试，并把所见告诉维护者。")
+
+
+def _end(code: int, line: str) -> NoReturn:
+    """End with a line on stderr, and with the code even where that can't be written."""
+    with suppress(OSError):
+        click.echo(line, err=True)
+    sys.exit(code)
 
 
 class _Root(ChineseGroup):

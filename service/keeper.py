@@ -13,7 +13,7 @@ from corpus.citations import verify_text
 from corpus.library import Library, LibraryError, is_changed
 from corpus.lines import line_starts
 from corpus.store import DocumentStore
-from index.build import BuildReport, Progress, build_index, index_fingerprint
+from index.build import BuildReport, Progress, index_fingerprint, write_index
 from index.encoders import load_encoder
 from index.generations import GenerationStore
 from index.search import HybridRetriever
@@ -69,8 +69,9 @@ class IndexKeeper:
                 `storage_error`.
         """
         encoder = self.encoder()
-        with user_errors():
-            return build_index(self.library(), self.store, encoder, self.progress, archive=self.documents_store.archive)
+        archive = self.documents_store.archive
+        with user_errors(), self.store.writer():  # the library is read within: others may be changing it just now
+            return write_index(self.library(), self.store, encoder, self.progress, archive=archive)
 
     def library(self) -> Library:
         """The reports of the folder and the user's own documents, as they now are on disk.
@@ -211,11 +212,25 @@ class IndexKeeper:
         try:
             if snapshot.description.get("library") == self.library().state:
                 return snapshot
-            self.build()
-            self._notify("上次对资料的改动没有做完，已补编索引。")
+            if self._finish():
+                self._notify("上次对资料的改动没有做完，已补编索引。")
             return self._load()
-        except (KewenError, LibraryError):  # what is there answers; whatever is wrong is said where it is checked
+        except LibraryError:  # what is there answers; whatever is wrong is said where it is checked
             return snapshot
+        except KewenError as error:
+            if error.code != "index_locked":
+                self._notify(f"警告：上次对资料的改动没有做完，补编索引也没有成功。{error.message}")
+            return snapshot
+
+    def _finish(self) -> bool:
+        """Index the library as it is; False where another process has done so by now."""
+        encoder, archive = self.encoder(), self.documents_store.archive
+        with user_errors(), self.store.writer():
+            library = self.library()
+            if not self.is_behind(library):
+                return False
+            write_index(library, self.store, encoder, self.progress, archive=archive)
+        return True
 
     def _await_writer(self, error: KewenError) -> None:
         """Another process builds the index that is missing here: wait for it rather than fail."""
@@ -254,6 +269,8 @@ class IndexKeeper:
             return
         if library.warning:
             self._notify(f"警告：{library.warning}")
+        if snapshot.description.get("library") != library.state:  # it is being changed just now
+            return
         listed = {entry.id: entry for entry in library}
         if not listed.keys() & snapshot.documents.keys():
             raise KewenError(

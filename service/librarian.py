@@ -9,9 +9,10 @@ import datetime
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from corpus.catalogue import Catalogue, Record
 from corpus.guess import guess
@@ -81,7 +82,7 @@ class Librarian:
         def change(library: Library) -> Plan:
             plan = Plan(library, _today())
             for arrival in arrivals:
-                plan.take(arrival)
+                plan.take(self._as_of_now(arrival, plan, reread))
             return plan
 
         return self._commit(change, started)
@@ -103,7 +104,8 @@ class Librarian:
         """Remove documents: the user's own with their files and earlier versions, a report of the folder from view.
 
         Raises:
-            KewenError: `not_found` before anything is changed, or as `add`.
+            KewenError: `not_found`, or `invalid_request` where nothing would be left, before anything is changed; or as
+                `add`.
         """
         started = time.perf_counter()
         names = list(dict.fromkeys(names))
@@ -112,6 +114,8 @@ class Librarian:
             plan = Plan(library, _today())
             for name in names:
                 plan.remove(name)
+            if {x.id for x in library.entries} <= set(names):
+                raise KewenError("invalid_request", "至少要留一份资料，未作改动。要换掉全部资料，请先加入新的。")
             return plan
 
         return self._commit(change, started)
@@ -145,24 +149,27 @@ class Librarian:
 
     def _read_all(self, files: Sequence[Found], reread: bool, step: Step) -> list[Arrival]:
         with user_errors():
-            known = {} if reread else Plan(self.assistant.library(), _today()).known
+            plan = Plan(self.assistant.library(), _today())
         step(0, len(files))
         arrivals = []
         with ThreadPoolExecutor(_READERS) as pool:
             pages = step if len(files) == 1 else silent
-            for n, arrival in enumerate(pool.map(lambda x: self._read(x, known, pages), files), start=1):
+            read = partial(self._read, plan=None if reread else plan, step=pages)
+            for n, arrival in enumerate(pool.map(read, files), start=1):
                 arrivals.append(arrival)
                 if len(files) > 1:
                     step(n, len(files))
         return arrivals
 
-    def _read(self, found: Found, known: Mapping[str, str], step: Step) -> Arrival:
+    def _read(self, found: Found, plan: Plan | None = None, step: Step = silent) -> Arrival:
+        """A file that is read; one whose content the `plan` knows already is not."""
         if found.problem:
             return Arrival(found, problem=found.problem)
         try:
             data = found.read()
             sha256 = hashlib.sha256(data).hexdigest()
-            if sha256 in known:
+            same = plan and plan.known.get(sha256)
+            if plan and same and self._is_whole(same, plan.catalogue):
                 return Arrival(found, sha256, len(data))
             reading = sandbox.read(found.name, data, step)
         except ReadError as error:
@@ -171,6 +178,22 @@ class Librarian:
             sha256, kept = self.documents.put(data, reading)
         guessed = guess(found.name, reading, datetime.date.today().year)
         return Arrival(found, sha256, len(data), kept, reading.media_type, guessed)
+
+    def _is_whole(self, document_id: str, catalogue: Catalogue) -> bool:
+        """Whether file and reading are there; what is damaged is mended by adding it again."""
+        record = catalogue.documents.get(document_id)
+        return record is None or self.documents.keeps(record.sha256, record.reading)
+
+    def _as_of_now(self, arrival: Arrival, plan: Plan, reread: bool) -> Arrival:
+        """A file as the library now sees it: others may have changed the library since the file was read."""
+        if arrival.problem:
+            return arrival
+        same = plan.known.get(arrival.sha256)
+        if same and not reread and (not arrival.reading or self._is_whole(same, plan.catalogue)):
+            return replace(arrival, reading="", guess=None)
+        if self.documents.keeps(arrival.sha256, arrival.reading):
+            return arrival
+        return self._read(arrival.found)
 
     # -- committing -------------------------------------------------------------------------------
 
@@ -183,21 +206,21 @@ class Librarian:
             plan = change(before)
             generation = assistant.store.current_name() or ""
             built: BuildReport | None = None
-            if plan.catalogue != before.catalogue:
-                self.documents.save(plan.catalogue)
-            if plan.catalogue != before.catalogue or assistant.is_behind(assistant.library()):
-                built = self._publish(before.catalogue)
+            if plan.catalogue != before.catalogue or assistant.is_behind(before):
+                built = self._publish(before.catalogue, plan.catalogue)
                 generation = built.generation
-            for name in plan.removed:
-                self.documents.forget(name)
             if plan.removed:
                 assistant.store.drop_previous()
-            self.documents.clean(plan.catalogue, plan.dropped)
+            reports = {x.id for x in [*before.entries, *before.hidden] if not x.is_own}
+            self.documents.clean(plan.catalogue, plan.dropped, reports)
         return LibraryReport(tuple(self._reports(plan, built)), generation, time.perf_counter() - started)
 
-    def _publish(self, before: Catalogue) -> BuildReport:
+    def _publish(self, before: Catalogue, after: Catalogue) -> BuildReport:
         assistant = self.assistant
+        assistant.store.check_space()
         try:
+            if after != before:
+                self.documents.save(after)
             built = write_index(
                 assistant.library(),
                 assistant.store,
@@ -225,7 +248,8 @@ class Librarian:
                 yield replace(report, status=fault.code, message=fault.message, id=None)
             elif outcome.id and outcome.id in snapshot.documents and outcome.status != "removed":
                 count = len(snapshot.rows_of(outcome.id))
-                yield replace(report, document=snapshot.documents[outcome.id], passages=count)
+                message = report.message or ("" if count else "除标题外没有可检索的文字")
+                yield replace(report, message=message, document=snapshot.documents[outcome.id], passages=count)
             else:
                 yield report
 

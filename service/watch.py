@@ -32,6 +32,7 @@ class Watch:
         self._notify = notify
         self._last: Look = {}
         self._taken: Look = {}
+        self._missing: frozenset[str] = frozenset()
 
     def run(self, every: float) -> None:
         """Look until interrupted."""
@@ -47,6 +48,7 @@ class Watch:
             seen = {path: (status.st_size, status.st_mtime_ns) for path in found if (status := _stat(path))}
             settled = [path for path, state in seen.items() if self._last.get(path) == state != self._taken.get(path)]
             self._last = seen
+            self._taken = {path: state for path, state in self._taken.items() if path in seen}
             if settled:
                 self._say(library_report_text(self._librarian.add([found[path] for path in settled])))
                 self._taken |= {path: seen[path] for path in settled}
@@ -55,16 +57,19 @@ class Watch:
             self._notify(f"错误（{error.code}）：{error.message}下次再试。")
 
     def _remove_gone(self, seen: Look) -> None:
-        """What came from this folder and is no longer there; a folder that is empty or away has probably lost its disk."""
+        """What came from this folder and was not there at two looks in a row: a program that saves a file may put a new
+        one in its place. A folder that is empty or away has probably lost its disk.
+        """
         if not seen or not self.folder.is_dir():
             return
         with user_errors():
             catalogue = self._librarian.assistant.library().catalogue
         sources = {x.id: Path(x.source) for x in catalogue.documents.values() if x.source}
-        gone = [name for name, path in sources.items() if path.is_relative_to(self.folder) and not _stat(path)]
+        missing = [name for name, path in sources.items() if path.is_relative_to(self.folder) and _is_gone(path)]
+        gone = [name for name in missing if name in self._missing]
+        self._missing = frozenset(missing)
         if gone:
             self._say(library_report_text(self._librarian.remove(gone)))
-            self._taken = {path: state for path, state in self._taken.items() if path in seen}
 
     def _say(self, text: str) -> None:
         self._notify(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{text}")
@@ -72,6 +77,17 @@ class Watch:
 
 def _wanted(found: Found) -> bool:
     return found.problem is None or found.problem[0] != "skipped"
+
+
+def _is_gone(path: Path) -> bool:
+    """Not there; one that can't be reached just now is."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -21,7 +21,7 @@ _OPENS = re.compile(
     r"(?:^|[。！？；!?;])[\s”」）]*(?:[一二三四五六七八九十]是|[（(]?[一二三四五六七八九十\d]{1,3}[)）.、])?\s*$"
 )
 _LONGEST_LEAD = 58
-_NEVER = re.compile("[\0-\x08\x0b-\x1f\x7f\u00ad\ufeff\ud800-\udfff]")
+_NEVER = re.compile("[\0-\x08\x0b-\x1f\x7f\u00ad\ufeff\ufffe\uffff\ud800-\udfff]")
 _DIGITS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DEEPEST = 9
 _WIDEST = 100
@@ -33,7 +33,9 @@ _LONGEST_HEADING = 60
 
 
 def clean(text: str) -> str:
-    """`text` without characters that never are text: controls but tab and newline, soft hyphens, lone surrogates."""
+    """`text` without characters that never are text: controls but tab and newline, soft hyphens,
+    lone surrogates and what Unicode calls no character.
+    """
     return _NEVER.sub("", text)
 
 

@@ -40,7 +40,7 @@ def read(name: str, data: bytes, options: ReadOptions) -> Reading:
         ReadError: `empty`, `decode_error`, `corrupt`, `too_large`.
     """
     text, encoding = decode_page(data)
-    root = parse(_SUBSET.sub("", clean(text), count=1), options.step)
+    root = parse(name, _SUBSET.sub("", clean(text), count=1), options.step)
     known = _metadata(root)
     title, basis = _title(root, known)
     dated = _dated(root, known)

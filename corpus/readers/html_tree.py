@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from lxml import etree
 
+from corpus.readers.flow import clean
 from corpus.readers.limits import MAX_DEPTH, MAX_ELEMENTS
 from corpus.readers.types import ReadError, Step
 
@@ -58,13 +59,13 @@ _LINE = 160
 """Characters of a block without sentences that may be left aside."""
 
 
-def parse(text: str, step: Step) -> Element:
+def parse(name: str, text: str, step: Step) -> Element:
     """The tree of a page.
 
     Raises:
         ReadError: `corrupt` where it has no element; `too_large` where it is nested deeper than `MAX_DEPTH`.
     """
-    target = _Target()
+    target = _Target(name)
     parser = etree.HTMLParser(target=target, huge_tree=True, encoding="utf-8")
     data = text.encode("utf-8", errors="ignore")
     for start in range(0, len(data), _CHUNK):
@@ -73,14 +74,15 @@ def parse(text: str, step: Step) -> Element:
         target.check()
     root = parser.close()
     if root is None:
-        raise ReadError("corrupt", "网页里没有内容。请在浏览器中重新另存后再试。")
+        raise ReadError("corrupt", f"{name} 里没有内容。请在浏览器中重新另存后再试。")
     return root
 
 
 class _Target:
     """Takes the parser's events. Elements deeper than `_DEEPEST` give their text to the one that holds them."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.builder = etree.TreeBuilder()
         self.depth = 0
         self.deepest = 0
@@ -94,9 +96,11 @@ class _Target:
     def check(self) -> None:
         """Refuse what is too large. Not within an event: the parser would hide the error."""
         if self.deepest > MAX_DEPTH + _OUTERMOST:
-            raise ReadError("too_large", f"网页的标签嵌套超过 {MAX_DEPTH} 层，不予读取。请另存或拆分后再试。")
+            raise ReadError("too_large", f"{self.name} 的标签嵌套超过 {MAX_DEPTH} 层，不予读取。请另存或拆分后再试。")
         if self.elements > MAX_ELEMENTS:
-            raise ReadError("too_large", f"网页的标签超过 {MAX_ELEMENTS // 10_000} 万个，不予读取。请拆分后再试。")
+            raise ReadError(
+                "too_large", f"{self.name} 的标签超过 {MAX_ELEMENTS // 10_000} 万个，不予读取。请拆分后再试。"
+            )
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.depth += 1
@@ -107,7 +111,7 @@ class _Target:
             self.skipped += 1
         elif self.depth <= _DEEPEST:
             known = tag if _NAME.fullmatch(tag) else "span"
-            self.builder.start(known, {x: y for x, y in attributes.items() if x in _ATTRIBUTES})
+            self.builder.start(known, {x: clean(y) for x, y in attributes.items() if x in _ATTRIBUTES})
             self.opened.append(known)
             self.found = True
         elif self.written and (tag in BLOCKS or tag == "br"):
@@ -124,7 +128,7 @@ class _Target:
 
     def data(self, data: str) -> None:
         if not self.skipped:
-            self.builder.data(data)
+            self.builder.data(clean(data))  # what `&#2;` stands for can't stand in a tree
             self.written = True
 
     def _break(self) -> None:

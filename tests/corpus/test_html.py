@@ -190,6 +190,11 @@ def test_hostile_pages_and_texts_end_in_their_status():
         assert status in expected, name
 
 
+@pytest.mark.parametrize("odd", ["\ufffe", "\uffff", "&#2;", "&#xFFFE;", "<a id='&#1;' hidden></a>", "\x01"])
+def test_characters_that_no_tree_can_hold_cost_the_page_nothing(odd):
+    assert page(f"<p>甲{odd}乙。</p>").text == "甲乙。\n"
+
+
 def test_a_page_without_text_says_so():
     with pytest.raises(ReadError, match="没有正文") as error:
         page("<script>document.write('正文')</script><img src=a.png>")
