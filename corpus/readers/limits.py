@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MAX_BYTES = 100 << 20
 """Of a file."""
 MAX_PAGES = 5_000
-MAX_CHARACTERS = 20_000_000
+MAX_CHARACTERS = 5_000_000
 """Of a file's text."""
 MAX_PASSAGES = 50_000
 """Of a document."""

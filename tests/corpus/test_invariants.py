@@ -127,6 +127,25 @@ def test_one_endless_sentence_is_cut_at_its_clauses(make_document):
     check(document)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "一、基础\n\n" + "甲" * 70 + "。" + "\n" * 10 + "乙" * 320 + "。",
+        "一、基础\n\n" + "甲" * 399 + "\u2003" + "乙" * 300 + "。",
+        "一、基础\n\n" + "甲" * 300 + "　" * 900 + "乙。",
+        "序号\t值\r" + "1\t七七八八九九\r" * 60,
+        "序号\t值\r\n" + "1\t七七八八九九\r\n" * 60,
+        "一、基础\n\n■ **\n\n甲。\n\n**■ **\n\n乙。",
+    ],
+)
+def test_passages_are_in_bounds_and_named(text, make_document):
+    document = make_document(text)
+    check(document)
+    for passage in split_passages(document, parse(document)):
+        assert len(passage.text) <= LONGEST
+        assert all(passage.section)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(sentence, st.text(max_size=60)))
 def test_sentences_hold_every_character_in_order(text):
