@@ -104,7 +104,8 @@ def pages(canary: str) -> Iterator[tuple[str, bytes, set[str]]]:
     )
     yield "unclosed.html", page("<p><a href=x><b><i>" * 100_000), {"too_large", "empty"}
     yield "comments.html", page("甲。" + "<!--" * 300_000), {"ok"}
-    yield "long-line.txt", "一二三四五六七八九。".encode() * 660_000, {"ok"}
+    yield "long-line.txt", "一二三四五六七八九。".encode() * 440_000, {"ok"}
+    yield "longer-line.txt", "一二三四五六七八九。".encode() * 660_000, {"too_large"}
     yield "bom.txt", b"\xef\xbb\xbf", {"empty"}
     yield "nul.txt", "甲".encode() + bytes(1000), {"decode_error"}
     yield (
