@@ -122,7 +122,7 @@ def _text_cases() -> Iterator[Case]:
     yield Case("其实是PDF.txt", _bytes(hostile_pdf.hello()), ("ok",), "quick brown fox")
     yield Case("稀疏.txt", _sparse, ("too_large",))
     line = "一二三四五六七八九。".encode() * 660_000
-    # 6.6 million characters are a text, and take as long to index as any of that length.
+    # 6.6 million characters are more than a document may have.
     yield Case("一行二十兆.txt", _bytes(line), ("too_large",), cheap=False)
     yield Case("管道.txt", os.mkfifo, ("unsupported",))
     yield Case("不可读.txt", lambda path: os.mkfifo(path, 0), ("unsupported", "corrupt"))
