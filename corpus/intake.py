@@ -121,7 +121,7 @@ def _walk(folder: Path) -> Iterator[Found]:
             if path.suffix.lower() in SUFFIXES:
                 yield _found(path, listed.get(path.resolve(), About()))
             else:
-                yield Found(_shown(path), path, problem=("skipped", "不是可读的格式，略过。"))
+                yield Found(_shown(path), path, problem=("skipped", "不是可读的格式"))
 
 
 def _is_elsewhere(path: Path, root: Path) -> bool:

@@ -9,7 +9,7 @@ import click
 
 from service import render
 from service.commands import ChineseGroup, assistant_of, common_options, notify, print_json
-from service.errors import DAMAGED, OK, PARTIAL, user_errors
+from service.errors import DAMAGED, OK, PARTIAL, KewenError, user_errors
 from service.links import Links
 from service.progress import progress_bar
 from service.settings import load_settings
@@ -57,6 +57,8 @@ def add(files: tuple[str, ...], document_id: str | None, reread: bool, as_json: 
         found = find_files(files, check_about(about))
     except ValueError as error:
         raise click.UsageError(f"{error}") from error
+    if not found:
+        raise KewenError("invalid_request", "这里没有可加入的文件。可读 PDF、DOCX、HTML、Markdown 与纯文本。")
     if len(found) > 1 and (about.id or about.title):
         raise click.UsageError("--id 与 --title 只能用于一份文件")
     step = progress_bar("读取", "份" if len(found) > 1 else "页")

@@ -168,11 +168,13 @@ def test_one_bad_file_of_several_costs_the_others_nothing_and_is_listed_last(pla
         (["{a}", "{b}", "--id", "x"], "只能用于一份文件"),
         (["{a}", "--year", "20260"], "年份应为"),
         (["{a}", "--id", "a/b"], "编号不能含"),
+        (["{empty}"], "没有可加入的文件"),
         ([], "缺少"),
     ],
 )
-def test_a_wrong_request_adds_nothing(place, kewen, arguments, message):
-    paths = {"a": place.file("a.txt"), "b": place.file("b.txt")}
+def test_a_wrong_request_adds_nothing(place, kewen, tmp_path, arguments, message):
+    (tmp_path / "空").mkdir()
+    paths = {"a": place.file("a.txt"), "b": place.file("b.txt"), "empty": tmp_path / "空"}
     code, _, err = kewen("docs", "add", *(x.format(**paths) for x in arguments))
     assert code == USAGE
     assert message in err
