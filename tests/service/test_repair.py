@@ -60,15 +60,9 @@ class Damaged:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, bundled):
+def built(tmp_path_factory, small_library):
     folder = tmp_path_factory.mktemp("repair")
-    (folder / "reports").mkdir()
-    manifest = '[[document]]\nid = "a"\nfile = "a.txt"\ntitle = "甲区"\nyear = 2024\nseries = "甲"\nkind = "报告"\n'
-    (folder / "reports" / "reports.toml").write_text(manifest, encoding="utf-8")
-    (folder / "reports" / "a.txt").write_text("甲区报告\n\n2024年，甲区有企业449家。\n", encoding="utf-8")
-    assistant = Assistant(load_settings({"home": folder / "home", "reports": folder / "reports"}, {}))
-    assistant._encoder = bundled
-    assistant.build()
+    assistant = small_library(folder)
     librarian = Librarian(assistant)
     for text in (OLD, NEW):
         (folder / "乙.txt").write_text(text, encoding="utf-8")
