@@ -231,16 +231,17 @@ class Librarian:
         except BaseException:
             self.documents.save(before)
             raise
-        failed = [x.id for x in built.documents if x.status == "failed"]
+        failed = [x.id for x in built.documents if x.status != "ok"]
         now, _ = self.documents.catalogue()
-        own = [x for x in failed if x in now.documents and x not in before.documents]
-        if own:  # they can't be indexed, and aren't
-            self.documents.save(now.without(own))
+        undone = {x: before.documents.get(x) for x in failed if now.documents.get(x) != before.documents.get(x)}
+        if undone:  # they can't be indexed: what was there stays
+            kept = now.with_records(x for x in undone.values() if x)
+            self.documents.save(kept.without(name for name, x in undone.items() if x is None))
         return built
 
     def _reports(self, plan: Plan, built: BuildReport | None) -> Iterable[DocumentReport]:
         snapshot = self.assistant.retriever().snapshot
-        failed = {x.id: x for x in built.documents if x.status == "failed"} if built else {}
+        failed = {x.id: x for x in built.documents if x.status != "ok"} if built else {}
         for outcome in plan.outcomes:
             report = DocumentReport(outcome.file, outcome.status, outcome.message, outcome.id)
             if outcome.id in failed:

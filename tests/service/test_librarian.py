@@ -526,6 +526,17 @@ def test_a_document_that_can_not_be_indexed_is_not_kept(place, in_process):
     assert notices == []
 
 
+def test_a_new_version_that_can_not_be_indexed_leaves_the_old_one(place, in_process, monkeypatch):
+    path = place.file("乙区.txt")
+    place.add(path)
+    before = place.librarian.documents.catalogue()[0]
+    monkeypatch.setattr("index.parts.MAX_PASSAGES", 1)
+    place.file("乙区.txt", "\n\n".join(f"{n}、第{n}节\n\n{n}号正文，讲一件事。" for n in "一二三"))
+    assert place.statuses(path) == [("too_large", None)]
+    assert place.librarian.documents.catalogue()[0] == before
+    assert place.texts()["乙区"] == OWN
+
+
 @pytest.mark.parametrize("failing", ["publish", "check_space"])
 def test_where_the_index_can_not_be_written_the_library_is_as_it_was(place, in_process, monkeypatch, failing):
     place.add(place.file("乙区.txt"))
