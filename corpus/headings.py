@@ -25,6 +25,7 @@ _SPECIAL = re.compile(r"前\s*言|引\s*言|序\s*言|导\s*言|目\s*录|附\s*
 
 RANK_NUMBERED = 10
 """The outermost numbered rank; above it are Markdown's and a format's own levels."""
+RANK_ARTICLE = 13
 RANK_BULLET = 25
 RANK_PLACE = 60
 _RANKS: tuple[tuple[re.Pattern[str], int], ...] = (

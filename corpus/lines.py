@@ -15,6 +15,9 @@ _TERMINAL = "。！？!?；;：:…."
 _CLOSERS = "”’」』）)】》〉\"'*¹²³⁴⁵⁶⁷⁸⁹⁰"
 _BARE_LEAD = re.compile(r"\*\*[^*。！？]{2,40}(?:\*\*[。：:]|[。：:]\*\*)$")
 _NOTE = re.compile(r"[¹²³⁴⁵⁶⁷⁸⁹⁰]+\s*\S|\[\^[^\]]+\]:")
+_ARTICLE = re.compile(
+    r"(?:\*\*)?(第(?:[一二三四五六七八九十百零〇]+|\d+)条(?:之[一二三四五六七八九十])?(?:[（(][^（()）]{1,20}[)）])?)(?:\*\*)?[\s　]+\S"
+)
 _BULLET = re.compile(r"[-*+•·●○▪][ \t　]+\S")
 _NUMBERED = re.compile(r"(\d{1,3}[.．、](?!\d)|[(（]\d{1,2}[)）]|[①-⑳])\s*\S")
 _PIPE_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
@@ -61,6 +64,12 @@ class Line:
     @property
     def is_bullet(self) -> bool:
         return not self.literal and _BULLET.match(self.text) is not None
+
+    @property
+    def article(self) -> str | None:
+        """The name of the article of a regulation that the line opens: `第三条`, `第四条（作价入股）`."""
+        match = None if self.literal else _ARTICLE.match(self.text)
+        return match.group(1) if match else None
 
     @property
     def marker(self) -> str | None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from corpus.elements import Element, LeftOut, Structure, split_row
-from corpus.headings import RANK_BULLET, Heading
+from corpus.headings import RANK_ARTICLE, RANK_BULLET, Heading
 from corpus.joins import Outlook, extend, join, join_lines
 from corpus.lines import Line, read_lines
 from corpus.notes import NoteMarks
@@ -147,7 +147,18 @@ class _Builder:
 
     # -- bodies -----------------------------------------------------------------------------------
 
+    def _open_article(self, token: Token, name: str) -> None:
+        """An article's name opens its own text: it is a section, and no line of its own that could be left out."""
+        while self.stack and self.stack[-1].rank >= RANK_ARTICLE:
+            self.stack.pop()
+        above = self.sections[self._section]
+        path, restored = (*above.path, name), (*above.restored, False)
+        self.sections.append(Section(path, restored, self._section, None, token.start, token.start))
+        self.stack.append(_Open(RANK_ARTICLE, len(self.sections) - 1, label=False))
+
     def _take_text(self, i: int, token: Token) -> None:
+        if article := token.lines[0].article:
+            self._open_article(token, article)
         if self._captions_table(i, token):
             self._open_table(token, token.name, ())
             return

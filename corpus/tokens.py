@@ -158,7 +158,7 @@ def _block(lines: list[Line], first: int, stops: Set[int], wrapped: bool) -> lis
 
 
 def _opens_block(line: Line) -> bool:
-    return line.is_row or line.is_rule or line.is_note or line.is_bullet or line.marker is not None
+    return line.is_row or line.is_rule or line.is_note or line.is_bullet or bool(line.marker or line.article)
 
 
 def _stands_alone(line: Line, above: Line) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from corpus.elements import split_row
+from corpus.passages import split_passages
 from corpus.structure import parse
 from corpus.types import Document, EditorialHeading, Passage, join_spans
 
@@ -145,3 +146,40 @@ def test_a_row_keeps_its_empty_cells(make_document):
     (table,) = [x for x in parse(document).elements if x.kind == "table"]
     rows = [x for x in join_spans(document.text, table.spans).splitlines()[1:] if x]
     assert [split_row(row) for row in rows] == [("", "2024年", "2025年"), ("企业", "", "12"), ("", "8", "9")]
+
+
+REGULATION = """第一章 总则
+
+第一节 一般规定
+
+第一条 为了促进科技创新，制定本办法。
+第二条 本市的科技创新活动，适用本办法。
+
+第三条 市科学技术部门履行下列职责：
+
+（一）组织编制科技创新规划；
+
+（二）推动科技成果转化。
+
+区科学技术部门负责本行政区域内的工作。
+
+第二章 转化
+
+第四条（作价入股） 高等学校可以先投后股。
+
+“第一条生产线”投产，第一条 是谁。
+"""
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "text/markdown"])
+def test_an_article_of_a_regulation_is_a_section_that_its_number_opens(make_document, media_type):
+    document = make_document(REGULATION, media_type=media_type)
+    passages = split_passages(document, parse(document))
+    assert [(x.section[-1], x.text.splitlines()[0][:12]) for x in passages] == [
+        ("第一条", "第一条 为了促进科技创新"),
+        ("第二条", "第二条 本市的科技创新活"),
+        ("第三条", "第三条 市科学技术部门履"),
+        ("第四条（作价入股）", "第四条（作价入股） 高等"),
+    ]
+    assert passages[0].section == ("第一章 总则", "第一节 一般规定", "第一条")
+    assert passages[2].text.endswith("区科学技术部门负责本行政区域内的工作。")
