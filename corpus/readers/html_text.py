@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 from lxml import etree
 
@@ -24,6 +25,7 @@ _POINTS = {"px": 0.75, "pt": 1.0, "em": 12.0, "rem": 12.0}
 _BODY_SIZE = 12.0
 _LONGEST_HEADING = 120
 _LONGEST_CELL = 1000
+_LONGEST_MARK, _MARK_PIECES = 20, 10
 _ALIVE = 50_000
 _BACK = frozenset(("↩", "↑", "^", "⤴", "↩︎"))
 
@@ -51,12 +53,25 @@ def _notes(main: Element) -> dict[str, str]:
     """Ids of the notes at a page's foot, and the mark that leads to each: `<sup><a href="#n1">[1]</a></sup>`."""
     found: dict[str, str] = {}
     for sup in main.iter("sup"):
-        for link in (sup.getparent(), *sup.iter("a")):
+        parent = sup.getparent()
+        if parent is not None and parent.tag == "sup":  # thousands in each other are no marks
+            continue
+        mark = superscript(_short_text(sup))
+        for link in (parent, *sup.iter("a")):
             target = (link.get("href") or "") if link is not None and link.tag == "a" else ""
-            mark = superscript("".join(sup.itertext()))
             if target.startswith("#") and mark and mark[0] in "⁰¹²³⁴⁵⁶⁷⁸⁹":
                 found.setdefault(target[1:], mark)
     return found
+
+
+def _short_text(element: Element) -> str:
+    """The text of an element that should be a mark: no more of it than shows that it is none."""
+    text = ""
+    for piece in islice(element.itertext(), _MARK_PIECES):
+        text += piece
+        if len(text) > _LONGEST_MARK:
+            break
+    return text
 
 
 @dataclass(slots=True)
@@ -99,7 +114,7 @@ class _Writer:
             self.flush()
             self._table(element)
             return True
-        elif tag == "a" and "".join(element.itertext()).strip() in _BACK:
+        elif tag == "a" and _short_text(element).strip() in _BACK:
             return True
         elif tag in BLOCKS:
             self.flush()

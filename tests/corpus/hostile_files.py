@@ -103,6 +103,7 @@ def pages(canary: str) -> Iterator[tuple[str, bytes, set[str]]]:
         {"ok"},
     )
     yield "unclosed.html", page("<p><a href=x><b><i>" * 100_000), {"too_large", "empty"}
+    yield "marks.html", page("<sup>1<sup>" * 40_000 + "甲。"), {"ok", "too_large"}
     yield "comments.html", page("甲。" + "<!--" * 300_000), {"ok"}
     yield "long-line.txt", "一二三四五六七八九。".encode() * 440_000, {"ok"}
     yield "longer-line.txt", "一二三四五六七八九。".encode() * 660_000, {"too_large"}
