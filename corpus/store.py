@@ -30,7 +30,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class DocumentStore:
-    """The folder `home/library`. Only a holder of the writer's place calls `save`, `forget` and `clean`."""
+    """The folder `home/library`. Only a holder of the writer's place calls `save` and `clean`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -54,11 +54,6 @@ class Mentions:
     terms: tuple[str, ...]
 
 
-def learn_names(passages: Iterable[Passage], texts: Sequence[str]) -> Names:
-    """The names of a corpus: of its passages' headings, and the domain's words that `texts` have."""
-    return names_of([mentions(passages, texts)], {c for text in texts for c in normalise(text)})
-
-
 def mentions(passages: Iterable[Passage], texts: Sequence[str]) -> Mentions:
     """What passages and their texts add to the names, in the order in which headings come."""
     places: dict[tuple[str, str], None] = {}

@@ -9,8 +9,9 @@ import pytest
 
 from corpus.types import Passage
 from index.context import passage_text
-from index.names import Names, learn_names
+from index.names import Names
 from index.segment import domain_words, normalise
+from tests.names import learn_names
 
 
 def passage(*section: str) -> Passage:

@@ -7,9 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpus.types import Passage
-from index.names import Names, learn_names
+from index.names import Names
 from index.query import Query, understand
 from index.years import plan_of
+from tests.names import learn_names
 
 YEARS = {"宝山": [2015, 2022, 2025, 2026], "闵行": [2015, 2022, 2025], "徐汇": [2015, 2022], "长宁": [2022, 2025]}
 ALL = [2015, 2022, 2024, 2025, 2026]

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.names import Names, learn_names
+from index.names import Names
 from service.conversation import resolve
+from tests.names import learn_names
 
 GOLD = Path(__file__).parents[2] / "eval" / "gold" / "questions.jsonl"
 
