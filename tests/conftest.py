@@ -130,6 +130,23 @@ def assistant(opened: Assistant, settings: Settings) -> Assistant:
     return made
 
 
+@pytest.fixture(scope="session")
+def small_library(bundled: BundledEncoder) -> Callable[[Path], Assistant]:
+    """An assistant whose library is one short report, in a folder: `reports` and `home`."""
+
+    def make(folder: Path) -> Assistant:
+        (folder / "reports").mkdir()
+        manifest = '[[document]]\nid = "a"\nfile = "a.txt"\ntitle = "甲区"\nyear = 2024\nseries = "甲"\nkind = "报告"\n'
+        (folder / "reports" / "reports.toml").write_text(manifest, encoding="utf-8")
+        (folder / "reports" / "a.txt").write_text("甲区报告\n\n2024年，甲区有企业449家。\n", encoding="utf-8")
+        assistant = Assistant(load_settings({"home": folder / "home", "reports": folder / "reports"}, {}))
+        assistant._encoder = bundled
+        assistant.build()
+        return assistant
+
+    return make
+
+
 def pytest_collection_finish() -> None:
     """What is imported stays until the end: the search for garbage need not go through it again and again."""
     gc.collect()

@@ -19,10 +19,11 @@ from service.settings import Settings
 _SECONDS = 20.0
 
 
-def listen() -> socket.socket:
-    """A socket on a free port. The protocol is named as `service.server` does, so that small answers go out at once."""
+def listen(port: int = 0) -> socket.socket:
+    """A socket on a port, a free one by default. The protocol is named as `service.server` does, so that small answers go out at once."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     listener.listen(128)
     return listener
 
@@ -47,9 +48,9 @@ def running(app: Any, listener: socket.socket) -> Iterator[str]:
 
 
 @contextmanager
-def serving(settings: Settings, assistant: Assistant | None = None) -> Iterator[str]:
+def serving(settings: Settings, assistant: Assistant | None = None, port: int = 0) -> Iterator[str]:
     """The base URL of a kewen with these settings."""
-    listener = listen()
+    listener = listen(port)
     here = replace(settings, port=listener.getsockname()[1])
     with running(create_app(assistant or Assistant(here), here), listener) as url:
         yield url

@@ -25,4 +25,5 @@ def person(browser: Browser) -> Iterator[Person]:
     """In the end the page must have logged nothing: no fault of a script, nothing that its policy refused."""
     person = Person(browser)
     yield person
+    person.forget()
     assert person.complaints() == []

@@ -78,7 +78,9 @@ class Person:
 
     def sees(self, text: str, within: str = "body") -> None:
         """Wait until the text can be read there."""
-        self.browser.wait(lambda: text in self.text(within), f"{text!r} in {within}, which reads {self.text(within)[:500]!r}")
+        self.browser.wait(
+            lambda: text in self.text(within), f"{text!r} in {within}, which reads {self.text(within)[:500]!r}"
+        )
 
     def sees_no(self, text: str, within: str = "body") -> None:
         self.browser.wait(lambda: text not in self.text(within), f"{text!r} to leave {within}")
@@ -97,6 +99,10 @@ class Person:
         """The name of what has the keyboard."""
         script = "const x = document.activeElement; return x.getAttribute('aria-label') || x.id || x.innerText || x.localName"
         return str(self.run(script))
+
+    def forget(self) -> None:
+        """Leave nothing in the browser for who comes next."""
+        self.run("try { localStorage.clear(); sessionStorage.clear() } catch {}")
 
     def expect(self, *words: str) -> None:
         """What the page may log in this test: a request that failed is logged by the browser itself."""

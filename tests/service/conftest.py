@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import openai
 import pytest
 
-from index.encoders import BundledEncoder
 from service.assistant import Assistant
 from service.llm import ChatModel
 from service.settings import load_settings
@@ -40,20 +39,3 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     monkeypatch.setattr(ChatModel, "stream", hangs)
     yield go
     go.set()
-
-
-@pytest.fixture(scope="session")
-def small_library(bundled: BundledEncoder) -> Callable[[Path], Assistant]:
-    """An assistant whose library is one short report, in a folder: `reports` and `home`."""
-
-    def make(folder: Path) -> Assistant:
-        (folder / "reports").mkdir()
-        manifest = '[[document]]\nid = "a"\nfile = "a.txt"\ntitle = "甲区"\nyear = 2024\nseries = "甲"\nkind = "报告"\n'
-        (folder / "reports" / "reports.toml").write_text(manifest, encoding="utf-8")
-        (folder / "reports" / "a.txt").write_text("甲区报告\n\n2024年，甲区有企业449家。\n", encoding="utf-8")
-        assistant = Assistant(load_settings({"home": folder / "home", "reports": folder / "reports"}, {}))
-        assistant._encoder = bundled
-        assistant.build()
-        return assistant
-
-    return make

@@ -83,7 +83,7 @@ function understood(turn, answer, removed, isBusy) {
 }
 
 function reading({ kind, surface, value }) {
-  const isPlain = kind !== "year" || surface.replace(/\s*年.*/, "") === value;
+  const isPlain = kind !== "year" || (surface.startsWith(value) && surface.length <= value.length + 1);
   return t(isPlain ? kind : "meant", { surface: tidy(surface), value: tidy(value) });
 }
 

@@ -48,8 +48,9 @@ function enter(event) {
   end(key !== "");
 }
 
+/** A moment later: at first it stands in no document. */
 function open(dialog) {
-  if (dialog && !dialog.open) dialog.showModal();
+  queueMicrotask(() => dialog?.isConnected && !dialog.open && dialog.showModal());
 }
 
 export function keyDialog() {

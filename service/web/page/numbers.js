@@ -47,14 +47,13 @@ export function preview() {
   const characters = Array.from(citation.quote);
   const quote = characters.length > LONGEST ? `${characters.slice(0, LONGEST).join("")}…` : citation.quote;
   const settle = (element) => {
-    if (!element) return;
     const { width, height } = element.getBoundingClientRect();
     const left = Math.max(GAP, Math.min(box.left, window.innerWidth - width - GAP));
     const below = box.bottom + GAP;
     element.style.left = `${left}px`;
     element.style.top = `${below + height < window.innerHeight ? below : Math.max(GAP, box.top - height - GAP)}px`;
   };
-  return html`<div id="preview" class="preview" role="tooltip" ${ref(settle)}>
+  return html`<div id="preview" class="preview" role="tooltip" ${ref((element) => element && queueMicrotask(() => settle(element)))}>
     <p>${shown(quote)}</p>
     <p class="faint">${tidy(citation.label)}</p>
   </div>`;
