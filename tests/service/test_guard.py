@@ -14,7 +14,7 @@ from tests.routes import routes
 
 BASE = "http://127.0.0.1:8765"
 PORTAL = "https://portal.example.cn"
-OPEN = {"/healthz", "/widget.js", "/web/source.css"}
+OPEN = {"/", "/healthz", "/widget.js", "/web/source.css"}
 """All that anyone may read without a key."""
 
 

@@ -17,8 +17,8 @@ ALWAYS = {
     "cross-origin-opener-policy": "same-origin",
     "x-robots-tag": "noindex",
 }
-KEPT = {"/widget.js", "/web/source.css"}
-"""What a browser may keep for an hour."""
+KEPT = {"/widget.js": "max-age=3600", "/web/source.css": "no-cache"}
+"""What a browser may keep: for an hour, or as long as it is still the same."""
 SHARED = {"/widget.js", "/healthz"}
 """What pages of others load."""
 
@@ -32,14 +32,14 @@ def check(response, path):
     for name, value in ALWAYS.items():
         assert response.headers.get_list(name) == [value], (path, name)
     assert response.headers["cross-origin-resource-policy"] == ("cross-origin" if path in SHARED else "same-origin")
-    assert response.headers["cache-control"] == ("max-age=3600" if path in KEPT and response.is_success else "no-store")
+    kept = KEPT.get(path, "no-store") if response.is_success or path.startswith("/web/") else "no-store"
+    assert response.headers["cache-control"] == kept
     policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; ")
     for closed in ("base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
         assert closed in policy
-    assert ("script-src" in policy) == (
-        path.startswith("/docs") and response.headers["content-type"].startswith("text/html")
-    )
+    is_page = response.headers.get("content-type", "").startswith("text/html")
+    assert ("script-src" in policy) == (is_page and (response.url.path == "/" or path.startswith("/docs")))
     assert len(response.headers["x-request-id"]) == 32
     assert "server" not in response.headers
 
