@@ -33,5 +33,7 @@ class Limits:
 
 
 READING = Limits(stall=8, seconds=120, memory=1 << 30)
+DRAWING = Limits(stall=10, seconds=30, memory=1 << 30)
+"""A page on a screen: who waits for it sees it soon or not at all."""
 RECOGNISING = Limits(stall=120, seconds=7_200, memory=4 << 30)
 """Recognising the pages of a scan takes seconds for each, and a model."""

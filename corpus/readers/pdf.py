@@ -5,19 +5,19 @@ from __future__ import annotations
 import ctypes
 import itertools
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pypdfium2.raw as pdfium
 
 from corpus.readers.limits import MAX_CHARACTERS, MAX_PAGES
 from corpus.readers.pdf_aligned import aligned_tables
 from corpus.readers.pdf_columns import blocks
-from corpus.readers.pdf_geometry import Box
 from corpus.readers.pdf_headings import heading_levels
-from corpus.readers.pdf_lines import Line, read_lines
-from corpus.readers.pdf_page import Page, load_page
+from corpus.readers.pdf_lines import Line
+from corpus.readers.pdf_page import Glyph, load_page
 from corpus.readers.pdf_paragraphs import (
     Measure,
     Paragraph,
@@ -29,15 +29,13 @@ from corpus.readers.pdf_paragraphs import (
     runs_on,
 )
 from corpus.readers.pdf_running import running_lines
-from corpus.readers.pdf_tables import Table, ruled_tables
+from corpus.readers.pdf_sheet import Sheet, evened, make_sheet
+from corpus.readers.pdf_tables import Table
 from corpus.readers.pdf_text import cover_title, is_title, page_ranges, write
-from corpus.readers.types import ReadError, Reading, ReadOptions
+from corpus.readers.types import ReadError, Reading, ReadOptions, Step
 from corpus.types import PDF
 
 _HEAD = 1024
-_GARBLED = 0.3
-_PICTURED = 0.5
-_FEW = 20
 _LONGEST_METADATA = 4096
 
 
@@ -52,6 +50,17 @@ def read(name: str, data: bytes, options: ReadOptions) -> Reading:
     Raises:
         ReadError: `encrypted`, `corrupt`, `too_many_pages`, `too_large` or `no_text_layer`.
     """
+    with opened(name, data) as (document, count):
+        return _Reader(name, document, range(count), options).read()
+
+
+@contextmanager
+def opened(name: str, data: bytes) -> Iterator[tuple[Any, int]]:
+    """A document of PDFium until the end of the block, and how many pages it has.
+
+    Raises:
+        ReadError: `encrypted`, `corrupt` or `too_many_pages`.
+    """
     pdfium.FPDF_InitLibrary()
     buffer = ctypes.create_string_buffer(data, len(data))
     document = pdfium.FPDF_LoadMemDocument64(buffer, len(data), None)
@@ -63,9 +72,34 @@ def read(name: str, data: bytes, options: ReadOptions) -> Reading:
             raise ReadError("corrupt", f"{name} 没有一页可读，文件可能已损坏。请另存后再试。")
         if count > MAX_PAGES:
             raise ReadError("too_many_pages", f"{name} 有 {count} 页，超过上限 {MAX_PAGES} 页。请拆成几份再加入。")
-        return _Reader(name, document, count, options).read()
+        yield document, count
     finally:
         pdfium.FPDF_CloseDocument(document)
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What the characters of a page but for white space were printed as, in the order in which `read` gives them.
+
+    `width`, `height` and `turns` as in a Page.
+    """
+
+    glyphs: tuple[Glyph, ...]
+    width: float
+    height: float
+    turns: int
+
+
+def printed(name: str, document: Any, pages: range, number: int, step: Step) -> Printed:  # noqa: ANN401
+    """How page `number`, from 0, is printed, where only these `pages` are looked at.
+
+    The fewer they are, the likelier it is that a running head is taken for text, or text for one: who knows the text of the
+    page compares. `step` as in ReadOptions.
+
+    Raises:
+        ReadError: `too_large`.
+    """
+    return _Reader(name, document, pages, ReadOptions(step), keep=number).printed()
 
 
 def _refusal(name: str, code: int) -> ReadError:
@@ -75,46 +109,34 @@ def _refusal(name: str, code: int) -> ReadError:
 
 
 @dataclass(slots=True)
-class _Sheet:
-    """One page in the making. `state`: `text`, `blank`, `scan`, `garbled`, `broken` or `recognised`."""
-
-    width: float
-    height: float
-    lines: list[Line] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    pictures: list[Box] = field(default_factory=list)
-    state: str = "text"
-
-
-@dataclass(slots=True)
 class _Reader:
     """The steps of reading one document, and what is counted on the way."""
 
     name: str
-    document: ctypes.Structure
-    count: int
+    document: Any
+    pages: range
     options: ReadOptions
+    keep: int = -1
+    """The page whose glyphs are kept."""
     turned: list[int] = field(default_factory=list)
     pictured: int = 0
     characters: int = 0
 
     def read(self) -> Reading:
-        sheets = _evened([self._sheet(n) for n in range(self.count)])
+        sheets = self._sheets()
         missing = tuple(n + 1 for n, x in enumerate(sheets) if x.state in ("scan", "garbled", "broken"))
         if not any(x.lines or x.tables for x in sheets):
             raise self._no_text(sheets, missing)
-        running = running_lines([x.lines for x in sheets], [x.height for x in sheets])
-        blocks_of = [self._blocks(sheet, running[n]) for n, sheet in enumerate(sheets)]
-        usual = measure([block for page in blocks_of for block in page])
-        pages = _whole([self._paragraphs(page, usual) for page in blocks_of], usual)
+        running = _running(sheets)
+        pages, usual = self._paged(sheets, running)
         title, basis = self._title(pages, usual)
         levels = heading_levels(pages, [x.pictures for x in sheets], usual, title)
-        text, marks, starts = write(pages, levels)
+        written = write(pages, levels)
         return Reading(
-            text,
+            written.text,
             PDF,
-            heading_marks=marks,
-            page_starts=starts,
+            heading_marks=written.marks,
+            page_starts=written.starts,
             title=title,
             title_basis=basis,
             dated=_day(self._metadata("CreationDate")),
@@ -122,9 +144,26 @@ class _Reader:
             pages_without_text=missing,
         )
 
-    def _sheet(self, number: int) -> _Sheet:
+    def printed(self) -> Printed:
+        """How the page that keeps its glyphs is printed."""
+        sheets = self._sheets()
+        pages, _ = self._paged(sheets, _running(sheets))
+        place = self.pages.index(self.keep)
+        sheet = sheets[place]
+        return Printed(write(pages, {}).glyphs[place], sheet.width, sheet.height, sheet.turns)
+
+    def _sheets(self) -> list[Sheet]:
+        return evened([self._sheet(n) for n in self.pages])
+
+    def _paged(self, sheets: Sequence[Sheet], running: Sequence[set[Line]]) -> tuple[list[list[Paragraph]], Measure]:
+        """The paragraphs of each page, and what is usual in all of them."""
+        blocks_of = [self._blocks(sheet, lines) for sheet, lines in zip(sheets, running, strict=True)]
+        usual = measure([block for page in blocks_of for block in page])
+        return _whole([self._paragraphs(page, usual) for page in blocks_of], usual), usual
+
+    def _sheet(self, number: int) -> Sheet:
         page = load_page(self.document, number)
-        sheet = _sheet(page)
+        sheet = make_sheet(page, number == self.keep)
         if page and page.turned:
             self.turned.append(number + 1)
         if sheet.state in ("scan", "garbled") and self.options.ocr:
@@ -133,10 +172,10 @@ class _Reader:
         self.characters += sum(len(x.text) for x in sheet.lines) + sum(len(x.text) for x in sheet.tables)
         if self.characters > MAX_CHARACTERS:
             raise ReadError("too_large", f"{self.name} 的文字超过 {MAX_CHARACTERS // 10_000} 万字。请拆成几份再加入。")
-        self.options.step(number + 1, self.count)
+        self.options.step(number + 1, self.pages.stop)
         return sheet
 
-    def _recognise(self, sheet: _Sheet, number: int) -> None:
+    def _recognise(self, sheet: Sheet, number: int) -> None:
         from corpus.readers import ocr
 
         lines = ocr.recognise_page(self.document, number)
@@ -144,13 +183,17 @@ class _Reader:
             sheet.lines, sheet.tables, sheet.state = lines, [], "recognised"
 
     def _paragraphs(self, columns: Sequence[Sequence[Line | Table]], usual: Measure) -> list[Paragraph]:
-        self.options.step(self.count, self.count)  # a sign of life: a thousand pages take seconds here
+        self._step()
         return _page([paragraphs(x, usual) for x in columns], usual)
 
-    def _blocks(self, sheet: _Sheet, running: set[Line]) -> list[list[Line | Table]]:
-        self.options.step(self.count, self.count)
+    def _blocks(self, sheet: Sheet, running: set[Line]) -> list[list[Line | Table]]:
+        self._step()
         body: list[Line | Table] = [x for x in sheet.lines if x not in running]
         return [aligned_tables(block) for block in blocks([*body, *sheet.tables])]
+
+    def _step(self) -> None:
+        """A sign of life: a thousand pages take seconds once they are loaded, too."""
+        self.options.step(self.pages.stop, self.pages.stop)
 
     def _title(self, pages: Sequence[Sequence[Paragraph]], usual: Measure) -> tuple[str | None, str | None]:
         title = cover_title(pages, usual)
@@ -168,7 +211,7 @@ class _Reader:
         text = buffer.raw[: length - 2].decode("utf-16-le", "ignore")
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
-    def _no_text(self, sheets: Sequence[_Sheet], missing: Sequence[int]) -> ReadError:
+    def _no_text(self, sheets: Sequence[Sheet], missing: Sequence[int]) -> ReadError:
         if all(x.state == "broken" for x in sheets):
             return ReadError("corrupt", f"{self.name} 的每一页都已损坏，无法读取。请重新下载或另存后再试。")
         if not missing:
@@ -176,7 +219,7 @@ class _Reader:
         how = "也未能识别出文字" if self.options.ocr else '装上文字识别后可读：python -m pip install "kewen[ocr]"'
         return ReadError("no_text_layer", f"{self.name} 没有文字层，第{page_ranges(missing)}页是图片或乱码；{how}。")
 
-    def _notes(self, sheets: Sequence[_Sheet], running: bool) -> list[str]:
+    def _notes(self, sheets: Sequence[Sheet], running: bool) -> list[str]:
         def pages(state: str) -> str:
             return page_ranges([n + 1 for n, x in enumerate(sheets) if x.state == state])
 
@@ -196,39 +239,8 @@ class _Reader:
         return notes
 
 
-def _sheet(page: Page | None) -> _Sheet:
-    if page is None:
-        return _Sheet(595, 842, state="broken")
-    sheet = _Sheet(page.width, page.height, pictures=page.pictures)
-    known = len(page.glyphs)
-    if page.garbled > max(_FEW, _GARBLED * (known + page.garbled)):
-        sheet.state = "garbled"
-    elif known:
-        sheet.tables, rest = ruled_tables(page.glyphs, page.rules)
-        sheet.lines = read_lines(rest)
-    elif _is_scan(page):
-        sheet.state = "scan"
-    else:
-        sheet.state = "blank"
-    return sheet
-
-
-def _evened(sheets: list[_Sheet]) -> list[_Sheet]:
-    """Pages that were recognised have their type as large as the body of the others."""
-    recognised = [x for x in sheets if x.state == "recognised"]
-    sizes = Counter(round(x.size, 1) for sheet in sheets if sheet.state == "text" for x in sheet.lines)
-    if recognised and sizes:
-        from corpus.readers import ocr
-
-        for sheet in recognised:
-            sheet.lines = ocr.even_sizes(sheet.lines, sizes.most_common(1)[0][0])
-    return sheets
-
-
-def _is_scan(page: Page) -> bool:
-    """Pictures cover much of it, or so much is drawn that the letters themselves may be."""
-    covered = sum((x.x1 - x.x0) * (x.y1 - x.y0) for x in page.pictures)
-    return covered >= _PICTURED * page.width * page.height or page.drawn >= 100
+def _running(sheets: Sequence[Sheet]) -> list[set[Line]]:
+    return running_lines([x.lines for x in sheets], [x.height for x in sheets])
 
 
 def _page(columns: Sequence[Sequence[Paragraph]], usual: Measure) -> list[Paragraph]:

@@ -18,6 +18,8 @@ _MARKER = re.compile(r"(?:[-*+•·●○▪◆■➢]|\d{1,3}[.．、]?|[(（]\
 
 _Row = list[Line]
 _Columns = list[tuple[float, float]]
+_Cells = dict[int, list[Line]]
+"""The cells of a row by their column: the lines of each."""
 
 
 def aligned_tables(block: Sequence[Line | Table]) -> list[Line | Table]:
@@ -88,11 +90,11 @@ def _columns(rows: Sequence[_Row]) -> _Columns:
     return columns
 
 
-def _fitted(row: _Row, columns: _Columns) -> dict[int, str] | None:
+def _fitted(row: _Row, columns: _Columns) -> _Cells | None:
     """The cells of a row by their column; one that reaches over a column's begin is parted there, if it has a gap."""
     if not 2 <= len(columns) <= _MOST_COLUMNS:
         return None
-    cells: dict[int, str] = {}
+    cells: _Cells = {}
     queue = list(row)
     while queue:
         line = queue.pop(0)
@@ -103,7 +105,7 @@ def _fitted(row: _Row, columns: _Columns) -> dict[int, str] | None:
         n = _nearest(line, columns)
         if n in cells or any(n != m and line.x0 < b and a < line.x1 for m, (a, b) in enumerate(columns)):
             return None
-        cells[n] = line.text
+        cells[n] = [line]
     return cells
 
 
@@ -119,18 +121,20 @@ def _nearest(line: Line, columns: _Columns) -> int:
     return max(range(len(columns)), key=lambda n: min(line.x1, columns[n][1]) - max(line.x0, columns[n][0]))
 
 
-def _filled(rows: Sequence[dict[int, str]], columns: _Columns, top: float, bottom: float) -> Table | None:
+def _filled(rows: Sequence[_Cells], columns: _Columns, top: float, bottom: float) -> Table | None:
     """The table; None where the first column holds but the numbers of items."""
-    cells: list[list[str]] = []
+    cells: list[list[list[Line]]] = []
     for row in rows:
         if cells and len(row) == 1 and 0 not in row:
-            n, text = next(iter(row.items()))
-            cells[-1][n] = join_texts([cells[-1][n], text])
+            n, lines = next(iter(row.items()))
+            cells[-1][n] += lines
         else:
-            cells.append([row.get(n, "") for n in range(len(columns))])
-    if len(cells) < _FEWEST_ROWS or (len(columns) == 2 and all(_MARKER.fullmatch(row[0]) for row in cells)):
+            cells.append([row.get(n, []) for n in range(len(columns))])
+    texts = tuple(tuple(join_texts(x.text for x in cell) for cell in row) for row in cells)
+    if len(texts) < _FEWEST_ROWS or (len(columns) == 2 and all(_MARKER.fullmatch(row[0]) for row in texts)):
         return None
-    return Table(tuple(tuple(row) for row in cells), columns[0][0], columns[-1][1], top, bottom)
+    glyphs = tuple(tuple(tuple(glyph for x in cell for glyph in x.glyphs) for cell in row) for row in cells)
+    return Table(texts, columns[0][0], columns[-1][1], top, bottom, glyphs)
 
 
 def _joined(row: _Row) -> Line:
@@ -139,4 +143,5 @@ def _joined(row: _Row) -> Line:
         return row[0]
     first = max(row, key=lambda x: len(x.text))
     text = " ".join(x.text for x in row)
-    return Line(text, row[0].x0, max(x.x1 for x in row), first.y, first.size, first.bold, first.face)
+    x1, glyphs = max(x.x1 for x in row), tuple(glyph for x in row for glyph in x.glyphs)
+    return Line(text, row[0].x0, x1, first.y, first.size, first.bold, first.face, glyphs=glyphs)

@@ -5,10 +5,11 @@ A line here goes as far as no wide gap interrupts it: the cells of a table and t
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from corpus.readers.pdf_page import Glyph
 
@@ -30,7 +31,8 @@ _CIRCLED = {chr(0x2460 + n): str(n + 1).translate(_SUPERSCRIPTS) for n in range(
 @dataclass(frozen=True, slots=True)
 class Line:
     """Characters on one baseline `y` without a wide gap. `bold` is the share of them that are, `size` and `face` what
-    most of them are set in. `gaps` are narrower gaps, where it may yet be parted: the offset in `text`, from, to."""
+    most of them are set in. `gaps` are narrower gaps, where it may yet be parted: the offset in `text`, from, to.
+    `glyphs`, where they are kept, are what its characters but for white space were printed as, in their order."""
 
     text: str
     x0: float
@@ -40,6 +42,7 @@ class Line:
     bold: float
     face: str
     gaps: tuple[tuple[int, float, float], ...] = ()
+    glyphs: tuple[Glyph, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def top(self) -> float:
@@ -50,10 +53,13 @@ class Line:
         return self.y + 0.15 * self.size
 
 
-def read_lines(glyphs: Sequence[Glyph]) -> list[Line]:
-    """The lines of a page, from the top down, and from the left where they stand beside each other."""
+def read_lines(glyphs: Sequence[Glyph], keep: bool = False) -> list[Line]:
+    """The lines of a page, from the top down, and from the left where they stand beside each other.
+
+    `keep`: they keep their glyphs.
+    """
     rows = _raise(_rows(glyphs))
-    lines = [_line(part) for row in rows for part in _parts(row)]
+    lines = [_line(part, keep) for row in rows for part in _parts(row)]
     return sorted((x for x in lines if x.text), key=lambda x: (round(x.y), x.x0))
 
 
@@ -137,7 +143,7 @@ def superscript(text: str) -> str:
     return _CIRCLED.get(text) or text.translate(_SUPERSCRIPTS)
 
 
-def _line(glyphs: Sequence[Glyph]) -> Line:
+def _line(glyphs: Sequence[Glyph], keep: bool) -> Line:
     text = ""
     gaps: list[tuple[int, float, float]] = []
     last: Glyph | None = None
@@ -154,7 +160,9 @@ def _line(glyphs: Sequence[Glyph]) -> Line:
     main = [x for x in glyphs if round(x.size, 1) == size]
     bold = sum(x.bold for x in glyphs) / len(glyphs)
     x1 = max(x.x1 for x in glyphs)
-    return Line(text, glyphs[0].x0, x1, main[0].y, size, bold, faces.most_common(1)[0][0], tuple(gaps))
+    face = faces.most_common(1)[0][0]
+    kept = tuple(x for x in glyphs if not x.text.isspace()) if keep else ()
+    return Line(text, glyphs[0].x0, x1, main[0].y, size, bold, face, tuple(gaps), kept)
 
 
 def cut(line: Line, place: int) -> tuple[Line, Line]:
@@ -164,10 +172,17 @@ def cut(line: Line, place: int) -> tuple[Line, Line]:
     behind = tuple((n - offset, a, b) for n, a, b in line.gaps[place + 1 :])
     text = line.text[offset:]
     shift = len(text) - len(text.lstrip())
+    gaps = tuple((n - shift, a, b) for n, a, b in behind)
+    n = _count(line.glyphs, len("".join(line.text[:offset].split())))
     return (
-        replace(line, text=line.text[:offset].rstrip(), x1=left, gaps=before),
-        replace(line, text=text.lstrip(), x0=right, gaps=tuple((n - shift, a, b) for n, a, b in behind)),
+        replace(line, text=line.text[:offset].rstrip(), x1=left, gaps=before, glyphs=line.glyphs[:n]),
+        replace(line, text=text.lstrip(), x0=right, gaps=gaps, glyphs=line.glyphs[n:]),
     )
+
+
+def _count(glyphs: Sequence[Glyph], characters: int) -> int:
+    """How many glyphs stand for so many characters: a raised number in a circle is one, for two digits."""
+    return sum(end <= characters for end in itertools.accumulate(len(x.text) for x in glyphs))
 
 
 def _apart(left: Glyph, right: Glyph) -> bool:

@@ -46,7 +46,7 @@ class Glyph(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Page:
     """What stands on one page. `garbled` counts characters without a meaning, `turned` those that stand askew,
-    `drawn` the shapes."""
+    `drawn` the shapes. It is shown `turns` quarter turns clockwise from how it is read."""
 
     width: float
     height: float
@@ -56,6 +56,7 @@ class Page:
     garbled: int
     turned: int
     drawn: int
+    turns: int
 
 
 class _Font(NamedTuple):
@@ -85,8 +86,9 @@ def _read_page(page: Any) -> Page:  # noqa: ANN401
     finally:
         if text:
             pdfium.FPDFText_ClosePage(text)
-    turns = Counter(x.font.angle for x in raw if x.font.angle >= 0)
-    turn = turns.most_common(1)[0][0] if turns else pdfium.FPDFPage_GetRotation(page) % 4
+    angles = Counter(x.font.angle for x in raw if x.font.angle >= 0)
+    shown = pdfium.FPDFPage_GetRotation(page) % 4
+    turn = angles.most_common(1)[0][0] if angles else shown
     view = View(frame, turn)
     upright = [x for x in raw if x.font.angle == turn]
     if turn:
@@ -95,7 +97,8 @@ def _read_page(page: Any) -> Page:  # noqa: ANN401
         left, top = frame.x0, frame.y1
         glyphs = [Glyph(x.text, x.x0 - left, x.x1 - left, top - x.y, *x.font[:3], x.spaced) for x in upright]
     rules, pictures, drawn = drawings(page, view)
-    return Page(view.width, view.height, glyphs, rules, pictures, garbled, len(raw) - len(glyphs), drawn)
+    askew = len(raw) - len(glyphs)
+    return Page(view.width, view.height, glyphs, rules, pictures, garbled, askew, drawn, (shown - turn) % 4)
 
 
 def _frame(page: Any) -> Box:  # noqa: ANN401

@@ -6,10 +6,11 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from corpus.readers.pdf_lines import Line, is_wide, join_texts, superscript
+from corpus.readers.pdf_page import Glyph
 from corpus.readers.pdf_tables import Table
 
 _INDENT = 1.2
@@ -42,7 +43,7 @@ class Paragraph:
     """A paragraph, a heading, a footnote or a table with where it stands, in points, and how it looks.
 
     `full`: its last line goes to the right edge. `flush`: its first line is not indented. `continued`: it is the rest of
-    the last paragraph of the page before.
+    the last paragraph of the page before. `glyphs` as in a Line; a table has them itself.
     """
 
     text: str
@@ -58,6 +59,7 @@ class Paragraph:
     full: bool = False
     flush: bool = False
     continued: bool = False
+    glyphs: tuple[Glyph, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ def paragraphs(block: Sequence[Line | Table], usual: Measure) -> list[Paragraph]
 
 def join(above: Paragraph, below: Paragraph) -> Paragraph:
     """Two parts of one paragraph as one."""
-    return replace(above, text=join_texts((above.text, below.text)), lines=above.lines + below.lines, full=below.full)
+    text, glyphs = join_texts((above.text, below.text)), above.glyphs + below.glyphs
+    return replace(above, text=text, lines=above.lines + below.lines, full=below.full, glyphs=glyphs)
 
 
 def note_marks(columns: Sequence[Sequence[Paragraph]]) -> frozenset[str]:
@@ -148,7 +151,10 @@ def number_note(paragraph: Paragraph, marks: frozenset[str], usual: Measure) -> 
     number = superscript(match.group(1))
     if number not in marks:
         return paragraph
-    return replace(paragraph, text=f"{number} {paragraph.text[match.end() :]}", note=True)
+    raised = len(match.group(1))
+    first = tuple(x._replace(text=superscript(x.text)) for x in paragraph.glyphs[:raised])
+    text = f"{number} {paragraph.text[match.end() :]}"
+    return replace(paragraph, text=text, note=True, glyphs=first + paragraph.glyphs[raised:])
 
 
 def runs_on(above: Paragraph, below: Paragraph, usual: Measure) -> bool:
@@ -183,6 +189,7 @@ def _paragraph(run: Sequence[Line], frame: _Frame) -> Paragraph:
         note,
         full=frame.right - run[-1].x1 <= _SHORT * first.size,
         flush=first.x0 <= frame.left + _SHIFT * first.size,
+        glyphs=tuple(glyph for x in run for glyph in x.glyphs),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from corpus.readers.pdf_geometry import Box
 from corpus.readers.pdf_lines import join_texts, read_lines
@@ -21,13 +22,17 @@ _REPEATED = 30
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells, and where they stand. A merged cell's text stands in each row and column that it spans."""
+    """Rows of cells, and where they stand. A merged cell's text stands in each row and column that it spans.
+
+    `glyphs`, where they are kept, are those of each cell, as a Line has them.
+    """
 
     rows: tuple[tuple[str, ...], ...]
     x0: float
     x1: float
     top: float
     bottom: float
+    glyphs: tuple[tuple[tuple[Glyph, ...], ...], ...] = field(default=(), compare=False, repr=False)
 
     @property
     def y(self) -> float:
@@ -38,8 +43,8 @@ class Table:
         return "\n".join("\t".join(row) for row in self.rows)
 
 
-def ruled_tables(glyphs: Sequence[Glyph], rules: Sequence[Box]) -> tuple[list[Table], list[Glyph]]:
-    """The tables that lines make, and the glyphs that stand in none."""
+def ruled_tables(glyphs: Sequence[Glyph], rules: Sequence[Box], keep: bool = False) -> tuple[list[Table], list[Glyph]]:
+    """The tables that lines make, and the glyphs that stand in none. `keep`: the tables keep theirs."""
     level = [x for x in rules if x.x1 - x.x0 >= x.y1 - x.y0]
     upright = [x for x in rules if x.x1 - x.x0 < x.y1 - x.y0]
     if len(level) < 2 or not upright or len(level) * len(upright) > _MOST_PAIRS:
@@ -48,7 +53,7 @@ def ruled_tables(glyphs: Sequence[Glyph], rules: Sequence[Box]) -> tuple[list[Ta
     rest = list(glyphs)
     for rows, columns in _connected(level, upright):
         grid = _Grid.of(rows, columns)
-        table, taken = grid.table(rest) if grid else (None, set())
+        table, taken = grid.table(rest, keep) if grid else (None, set())
         if table:
             tables.append(table)
             rest = [x for n, x in enumerate(rest) if n not in taken]
@@ -99,7 +104,7 @@ class _Grid:
         ys = _places([(x.y0 + x.y1) / 2 for x in level] + [min(x.y0 for x in upright), max(x.y1 for x in upright)])
         return cls(xs, ys, level, upright) if len(xs) >= 3 and len(ys) >= 3 else None
 
-    def table(self, glyphs: Sequence[Glyph]) -> tuple[Table | None, set[int]]:
+    def table(self, glyphs: Sequence[Glyph], keep: bool) -> tuple[Table | None, set[int]]:
         """The table, and which glyphs stand in it; None where too few of its cells hold any."""
         owners = self._cells()
         held: dict[int, list[Glyph]] = defaultdict(list)
@@ -112,9 +117,10 @@ class _Grid:
         cells = {x for row in owners for x in row}
         if len(held) < _FEWEST_CELLS or len(held) < _FILLED * len(cells):
             return None, set()
-        texts = {cell: _cell_text(inside) for cell, inside in held.items()}
-        rows = _rows(owners, texts)
-        return Table(rows, self.xs[0], self.xs[-1], self.ys[0], self.ys[-1]), taken
+        rows = _rows(owners, {cell: _cell(inside, keep) for cell, inside in held.items()})
+        texts = tuple(tuple(x.text for x in row) for row in rows)
+        kept = tuple(tuple(x.glyphs for x in row) for row in rows)
+        return Table(texts, self.xs[0], self.xs[-1], self.ys[0], self.ys[-1], kept), taken
 
     def _place(self, glyph: Glyph) -> tuple[int | None, int | None]:
         row = bisect_right(self.ys, glyph.y - 0.35 * glyph.size) - 1
@@ -154,24 +160,33 @@ def _near(value: float, others: Sequence[float]) -> bool:
     return any(abs(value - x) <= 2 * _SAME for x in others)
 
 
-def _cell_text(glyphs: Sequence[Glyph]) -> str:
-    return join_texts(x.text for x in read_lines(glyphs))
+class _Cell(NamedTuple):
+    text: str
+    glyphs: tuple[Glyph, ...]
 
 
-def _rows(owners: list[list[int]], texts: dict[int, str]) -> tuple[tuple[str, ...], ...]:
+_EMPTY = _Cell("", ())
+
+
+def _cell(glyphs: Sequence[Glyph], keep: bool) -> _Cell:
+    lines = read_lines(glyphs, keep)
+    return _Cell(join_texts(x.text for x in lines), tuple(glyph for x in lines for glyph in x.glyphs))
+
+
+def _rows(owners: list[list[int]], held: dict[int, _Cell]) -> list[list[_Cell]]:
     """The rows with text; a long text that spans several of them stands in the first place alone."""
     seen: set[int] = set()
-    rows: list[tuple[str, ...]] = []
+    rows: list[list[_Cell]] = []
     for row in owners:
         if len(set(row)) == 1:
-            cells = [texts.get(row[0], "")] if row[0] not in seen else []
+            cells = [held.get(row[0], _EMPTY)] if row[0] not in seen else []
         else:
             cells = []
-            for cell in row:
-                text = texts.get(cell, "")
-                cells.append("" if cell in seen and len(text) > _REPEATED else text)
-                seen.add(cell)
+            for owner in row:
+                cell = held.get(owner, _EMPTY)
+                cells.append(_EMPTY if owner in seen and len(cell.text) > _REPEATED else cell)
+                seen.add(owner)
         seen |= set(row)
-        if any(cells):
-            rows.append(tuple(cells))
-    return tuple(rows)
+        if any(x.text for x in cells):
+            rows.append(cells)
+    return rows

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from corpus.lines import Line
 from corpus.readers.pdf_lines import join_texts
+from corpus.readers.pdf_page import Glyph
 from corpus.readers.pdf_paragraphs import Measure, Paragraph
 from corpus.types import HeadingMark
 
@@ -21,19 +23,32 @@ _JUNK = re.compile(
 )
 
 
-def write(
-    pages: Sequence[Sequence[Paragraph]], levels: Mapping[tuple[int, int], int]
-) -> tuple[str, tuple[HeadingMark, ...], tuple[int, ...]]:
-    """The text; the marks of the paragraphs that have a level, by page and place; where each page begins."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The text; the marks of the paragraphs that have a level; where each page begins.
+
+    `glyphs`, of pages that keep them, are what the characters but for white space were printed as, in their order.
+    """
+
+    text: str
+    marks: tuple[HeadingMark, ...]
+    starts: tuple[int, ...]
+    glyphs: tuple[tuple[Glyph, ...], ...]
+
+
+def write(pages: Sequence[Sequence[Paragraph]], levels: Mapping[tuple[int, int], int]) -> Written:
+    """The pages as one text; `levels` are those of headings, by page and place."""
     parts: list[str] = []
+    glyphs: list[tuple[Glyph, ...]] = []
     marks: list[HeadingMark] = []
     starts: list[int] = []
     length = 0
     above: Paragraph | None = None
     for n, page in enumerate(pages):
         opened = False
+        kept: list[Glyph] = []
         for m, paragraph in enumerate(page):
-            text = _text(paragraph, above if m == 0 else None)
+            text, printed = _text(paragraph, above if m == 0 else None)
             if not text:
                 continue
             level = levels.get((n, m))
@@ -45,11 +60,13 @@ def write(
             if level:
                 marks.append(HeadingMark(start, level))
             parts += [gap, text]
+            kept += printed
             length = start + len(text)
             above = above if paragraph.note else paragraph
         if not opened:
             starts.append(-1)
-    return "".join(parts) + "\n", tuple(marks), tuple(_filled(starts, length))
+        glyphs.append(tuple(kept))
+    return Written("".join(parts) + "\n", tuple(marks), tuple(_filled(starts, length)), tuple(glyphs))
 
 
 def _gap(above: Paragraph | None, paragraph: Paragraph, may_list: bool) -> str:
@@ -68,20 +85,20 @@ def _filled(starts: Sequence[int], end: int) -> list[int]:
     return [0, *filled[1:]]
 
 
-def _text(paragraph: Paragraph, above: Paragraph | None) -> str:
-    """A table that goes on from the page before doesn't repeat its heads."""
+def _text(paragraph: Paragraph, above: Paragraph | None) -> tuple[str, Iterable[Glyph]]:
+    """The text and its glyphs. A table that goes on from the page before doesn't repeat its heads."""
     table = paragraph.table
     if table is None:
-        return paragraph.text
-    rows = list(table.rows)
+        return paragraph.text, paragraph.glyphs
+    rows = table.rows
+    repeated = 0
     if above and above.table and len(above.table.rows[0]) == len(rows[0]):
-        repeated = 0
         for a, b in zip(above.table.rows, rows, strict=False):
             if a != b:
                 break
             repeated += 1
-        rows = rows[repeated:]
-    return "\n".join("\t".join(row) for row in rows)
+    glyphs = (glyph for row in table.glyphs[repeated:] for cell in row for glyph in cell)
+    return "\n".join("\t".join(row) for row in rows[repeated:]), glyphs
 
 
 def _is_listed(above: Paragraph | None, paragraph: Paragraph) -> bool:

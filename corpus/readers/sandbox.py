@@ -13,9 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import IO
+from typing import IO, Any
 
 from corpus.readers.limits import MAX_BYTES, READING, RECOGNISING, Limits
 from corpus.readers.types import STATUSES, ReadError, Reading, Step, reading_from, silent
@@ -31,21 +32,17 @@ def read(name: str, data: bytes, step: Step = silent) -> Reading:
     Raises:
         ReadError: with one of `STATUSES`.
     """
-    if len(data) > MAX_BYTES:
-        raise ReadError(
-            "too_large", f"{name} 有 {len(data) >> 20} MiB，超过上限 {MAX_BYTES >> 20} MiB。请拆成几份再加入。"
-        )
     if not can_recognise():
-        return _run(name, data, step, READING)
+        return _read(name, data, step, READING)
     try:
-        reading = _run(name, data, step, READING)
+        reading = _read(name, data, step, READING)
     except ReadError as error:
         if error.code != "no_text_layer":
             raise
     else:
         if not reading.pages_without_text:
             return reading
-    return _run(name, data, step, RECOGNISING, ocr=True)
+    return _read(name, data, step, RECOGNISING, ocr=True)
 
 
 def can_recognise() -> bool:
@@ -53,9 +50,24 @@ def can_recognise() -> bool:
     return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
 
 
-def _run(name: str, data: bytes, step: Step, limits: Limits, ocr: bool = False) -> Reading:
+def _read(name: str, data: bytes, step: Step, limits: Limits, ocr: bool = False) -> Reading:
+    answer = run(name, data, {"task": "read", "ocr": ocr}, limits, step)
+    with understood(name):
+        return reading_from(answer["reading"])
+
+
+def run(name: str, data: bytes, task: Mapping[str, Any], limits: Limits, step: Step = silent) -> dict[str, Any]:
+    """What a process of its own answers to a task (see `child`) with a file. It is no more trusted than the file.
+
+    Raises:
+        ReadError: with one of `STATUSES`.
+    """
+    if len(data) > MAX_BYTES:
+        raise ReadError(
+            "too_large", f"{name} 有 {len(data) >> 20} MiB，超过上限 {MAX_BYTES >> 20} MiB。请拆成几份再加入。"
+        )
     command = [sys.executable, "-I", "-m", "corpus.readers.child", name[:_NAME_LENGTH].replace("\0", "")]
-    command += [str(limits.memory), str(math.ceil(limits.seconds)), str(int(ocr))]
+    command += [str(limits.memory), str(math.ceil(limits.seconds)), json.dumps(task)]
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     with subprocess.Popen(  # noqa: S603 - our own module, and the file's name as data
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -72,7 +84,7 @@ def _run(name: str, data: bytes, step: Step, limits: Limits, ocr: bool = False) 
                 thread.join()
     if answer is None:
         raise _ended(name, child.returncode)
-    return _reading(name, answer)
+    return _answer(name, answer)
 
 
 def _feed(pipe: IO[bytes] | None, data: bytes) -> None:
@@ -111,13 +123,23 @@ def _ended(name: str, code: int) -> ReadError:
     return ReadError("parser_crashed", f"读 {name} 时解析程序意外终止（{code}）。文件可能已损坏，请另存后再试。")
 
 
-def _reading(name: str, line: bytes) -> Reading:
-    """The child is no more trusted than the file that it read."""
-    try:
-        answer = json.loads(line)
-        if "reading" not in answer:
+def _answer(name: str, line: bytes) -> dict[str, Any]:
+    with understood(name):
+        answer: dict[str, Any] = json.loads(line)
+        if "code" in answer:
             code = answer["code"] if answer["code"] in STATUSES else "corrupt"
             raise ReadError(code, str(answer["message"])[:1000])
-        return reading_from(answer["reading"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return answer
+
+
+@contextmanager
+def understood(name: str) -> Iterator[None]:
+    """An answer that makes no sense is an end of the process like any other.
+
+    Raises:
+        ReadError: `parser_crashed`.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ReadError("parser_crashed", f"读 {name} 时解析程序的答复无法理解。请另存后再试。") from error
