@@ -54,6 +54,42 @@ def cite_part(whole: Citation, text: str, start: int, end: int, page_starts: Seq
     return replace(whole, lines=lines, pages=pages, spans=spans, quote=join_spans(text, spans))
 
 
+def cite_spans(
+    document_id: str, title: str, year: int, text: str, spans: Sequence[Span], page_starts: Sequence[int] = ()
+) -> Citation:
+    """The citation of any spans of a document's `text`: a reader's own choice, of no section yet.
+
+    Raises:
+        ValueError: the spans are none, not in order, or outside the text.
+    """
+    check_spans(spans)
+    if spans[-1][1] > len(text):
+        raise ValueError(f"{spans[-1]} lies outside the text's {len(text)} characters")
+    start, end = spans[0][0], spans[-1][1]
+    return Citation(
+        document_id=document_id,
+        title=title,
+        year=year,
+        section=(),
+        restored=(),
+        lead=None,
+        lines=line_range(line_starts(text), start, end),
+        spans=tuple(spans),
+        quote=join_spans(text, spans),
+        pages=page_range(page_starts, start, end),
+    )
+
+
+def line_of(text: str, offset: int) -> int:
+    """The line (from 1) in which an offset lies, as `line_starts` counts them, without listing them all.
+
+    >>> [line_of("甲\\r\\n乙\\n丙", offset) for offset in range(5)]
+    [1, 1, 1, 2, 2]
+    """
+    breaks = text.count("\n", 0, offset) + text.count("\r", 0, offset) - text.count("\r\n", 0, offset)
+    return breaks + 1 - (text[offset - 1 : offset + 1] == "\r\n")
+
+
 def verify(document: Document, citation: Citation) -> None:
     """Check a citation against the document, byte for byte.
 
@@ -100,10 +136,15 @@ def label(
     >>> label("规划", 2026, ["一、基础"], [], (3, 3))
     '《规划》（2026）一、基础，第3行'
     """
-    path = " › ".join(f"〔{name}〕" if name in restored else name for name in section)
-    place = f"第{_range(pages)}页" if pages else f"第{_range(lines)}行"
-    return f"《{title}》（{year}）{path}，{place}"
+    place = f"第{range_text(pages)}页" if pages else f"第{range_text(lines)}行"
+    return f"《{title}》（{year}）{section_text(section, restored)}，{place}"
 
 
-def _range(ends: Span) -> str:
-    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]}–{ends[1]}"
+def section_text(section: Sequence[str], restored: Sequence[str]) -> str:
+    """A section path in a line; editorial headings stand in 〔…〕."""
+    return " › ".join(f"〔{name}〕" if name in restored else name for name in section)
+
+
+def range_text(ends: Span, dash: str = "–") -> str:
+    """`65–69`, or `65` where both ends are one."""
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]}{dash}{ends[1]}"

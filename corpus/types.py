@@ -181,6 +181,21 @@ def join_spans(text: str, spans: Iterable[Span]) -> str:
     return "".join(text[start:end] for start, end in spans)
 
 
+def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans in order, those that overlap or touch made one.
+
+    >>> merge_spans([(5, 8), (0, 2), (2, 4)])
+    ((0, 4), (5, 8))
+    """
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
 def slice_spans(spans: Iterable[Span], start: int, end: int) -> tuple[Span, ...]:
     """The part `[start, end)` of the joined text of `spans`, as spans of the document.
 

@@ -8,14 +8,14 @@ its passage (expansions), whose answers are known to the word; and by what a sen
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from corpus.sentences import sentence_spans
-from corpus.types import Span
+from corpus.types import Span, merge_spans
 from index.agreement import agreement, names_held
 from index.context import passage_context
 from index.highlight import query_weights
@@ -187,7 +187,7 @@ class EvidenceReader:
         named = (named_places(passage.text[start:end], names) for start, end in spans)
         return _Reading(
             spans=spans,
-            answers=tuple(_apart((i := passage.text.index(a), i + len(a)) for a in x.answers) for x in questions),
+            answers=tuple(merge_spans((i := passage.text.index(a), i + len(a)) for a in x.answers) for x in questions),
             wants=tuple(wanted(x.text) for x in questions),
             words=words,
             own_weights=self._encoder.unit_weights(words.units),
@@ -197,17 +197,6 @@ class EvidenceReader:
             above=above,
             text=f"{above}\n{passage.text}",
         )
-
-
-def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Spans in order, those that overlap or touch made one."""
-    found: list[Span] = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((start, end))
-    return tuple(found)
 
 
 def _likeness(

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from corpus.citations import label
-from corpus.lines import line_range, line_starts, page_range
-from corpus.types import Passage, Span, check_spans, join_spans
+from corpus.citations import citation_label, cite_spans
+from corpus.lines import line_starts
+from corpus.types import Citation, Passage, Span, check_spans, merge_spans
 from index.types import DocumentInfo
 from service.errors import KewenError, echo
 from service.links import quote_hash
@@ -29,13 +29,12 @@ _CHANGED = "这份报告在引用之后有过改动，标出的位置可能不�
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a document is quoted. `spans` are in code points; `windows` are the passages there with what surrounds them.
+    """Where a document is quoted. `windows` are the passages there with what surrounds them.
 
-    `is_changed`: what stands at the spans is no longer what was quoted.
+    `is_changed`: what stands there is no longer what was quoted.
     """
 
-    spans: tuple[Span, ...]
-    label: str
+    citation: Citation
     windows: tuple[Span, ...]
     is_changed: bool
 
@@ -49,13 +48,12 @@ def find_place(document: DocumentInfo, passages: Sequence[Passage], text: str, a
     spans = _read_spans(at, len(text))
     held = [x for x in passages if any(s < end and start < e for start, end in spans for s, e in x.spans)]
     path, restored = _section(document, held, spans[0][0])
-    lines = line_range(line_starts(text), spans[0][0], spans[-1][1])
-    pages = page_range(document.page_starts, spans[0][0], spans[-1][1])
+    found = cite_spans(document.id, document.title, document.year, text, spans, document.page_starts)
+    lead = held[0].lead if len(held) == 1 else None
     return Place(
-        spans,
-        label(document.title, document.year, path, restored, lines, pages),
+        replace(found, section=tuple(path), restored=tuple(restored), lead=lead),
         _windows([*spans, *(span for passage in held for span in passage.spans)], len(text)),
-        bool(digest) and digest != quote_hash(join_spans(text, spans)),
+        bool(digest) and digest != quote_hash(found.quote),
     )
 
 
@@ -88,7 +86,7 @@ def page(
     title = f"《{clean(document.title)}》"
     known = [f"{document.year}年", document.issuer or "", document.series, document.kind]
     windows = place.windows if is_excerpt and place else ((0, len(text)),)
-    cited = clean(place.label) if place else f"{title}（{document.year}）"
+    cited = clean(citation_label(place.citation)) if place else f"{title}（{document.year}）"
     body = [
         f'<header><h1 class="document">{_escaped(title)}</h1>',
         f'<p class="known">{_escaped(" · ".join(clean(x) for x in known if x))}</p></header>',
@@ -96,15 +94,15 @@ def page(
         *_notes(place, is_excerpt),
         f'<div class="cite"><span>出处</span><p title="点一下即全选">{_escaped(cited)}</p></div>',
         "<main>",
-        *_windows_html(text, windows, place.spans if place and not place.is_changed else ()),
+        *_windows_html(text, windows, place.citation.spans if place and not place.is_changed else ()),
         "</main>",
     ]
     return _html(f"{title} · 科问", "".join(body))
 
 
-def error_page(error: KewenError) -> str:
-    """The same words as the JSON error has, for people."""
-    return _html("打不开原文 · 科问", f"<header><h1>打不开原文</h1></header><p>{_escaped(error.message)}</p>")
+def error_page(error: KewenError, what: str = "原文") -> str:
+    """The same words as the JSON error has, for people who wanted to open `what`."""
+    return _html(f"打不开{what} · 科问", f"<header><h1>打不开{what}</h1></header><p>{_escaped(error.message)}</p>")
 
 
 def _read_spans(at: str, length: int) -> tuple[Span, ...]:
@@ -138,14 +136,7 @@ def _section(document: DocumentInfo, held: Sequence[Passage], start: int) -> tup
 
 def _windows(spans: Sequence[Span], length: int) -> tuple[Span, ...]:
     """The spans with their surroundings; those that touch become one."""
-    windows: list[Span] = []
-    for start, end in sorted(spans):
-        start, end = max(start - _CONTEXT, 0), min(end + _CONTEXT, length)
-        if windows and start <= windows[-1][1]:
-            windows[-1] = windows[-1][0], max(windows[-1][1], end)
-        else:
-            windows.append((start, end))
-    return tuple(windows)
+    return merge_spans((max(start - _CONTEXT, 0), min(end + _CONTEXT, length)) for start, end in spans)
 
 
 def _notes(place: Place | None, is_excerpt: bool) -> Iterator[str]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse
 
 from corpus.library import LibraryError
 from index.types import DocumentInfo
-from service import web
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
-from service.source_page import STYLE, Place, find_old_place, find_place, page
+from service.source_page import Place, find_old_place, find_place, page
 
 _EXPIRED = "这个链接已经过期，或者不完整。请回到得到它的地方重新提问，会有新的链接。"
 _REMOVED = "这份资料已被移除。"
@@ -27,10 +26,6 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     @routes.api_route("/d/{document_id}", methods=["GET", "HEAD"])
     def source(document_id: str, request: Request) -> HTMLResponse:
         return HTMLResponse(_page(assistant, links, document_id, request))
-
-    @routes.get(f"/web/{STYLE}")
-    def style() -> Response:
-        return Response(web.read(STYLE), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
     return routes
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from corpus.citations import citation_label
+from corpus.citations import citation_label, cite_spans
 from service.app import create_app
 from service.assistant import Assistant
 from service.errors import KewenError
@@ -158,7 +158,11 @@ def test_an_excerpt_holds_its_windows_and_nothing_else(case, context):
         start, end = max(start - context, 0), min(end + context, len(text))
         windows.append((max(start, windows[-1][1] if windows else 0), end))
     windows = [(start, end) for start, end in windows if start < end]
-    read = Reader(page(document(), text, Place(spans, "标签", tuple(windows), False), is_excerpt=True))
+    read = Reader(
+        page(
+            document(), text, Place(cite_spans("d", "标题", 2025, text, spans), tuple(windows), False), is_excerpt=True
+        )
+    )
     assert read.main == "".join(text[start:end] for start, end in windows)
     assert "".join(read.marks) == "".join(text[start:end] for start, end in spans)
     cuts = sum(tag == "hr" for tag, _ in read.elements)
@@ -171,7 +175,7 @@ def test_lines_are_counted_as_an_editor_counts_them():
     assert read.main == text
     assert read.numbers() == [1, 2, 4, 5, 6]
     place = find_place(document(), [], text, f"{text.index('四')}-{len(text)}", "")
-    assert place.label == "《标题》（2025），第4–6行"
+    assert citation_label(place.citation) == "《标题》（2025），第4–6行"
 
 
 def test_direction_marks_are_shown_and_turn_nothing_round():
@@ -497,9 +501,9 @@ def test_pages_stand_in_the_place_of_lines_where_there_are_pages():
     text = "第一页的字。\n第二页的字。\n第三页的字。\n"
     info = document(page_starts=(0, 7, 14))
     place = find_place(info, [], text, "8-12,15-18", "")
-    assert place.label == "《标题》（2025），第2–3页"
+    assert citation_label(place.citation) == "《标题》（2025），第2–3页"
     assert "第2–3页" in page(info, text, place)
-    assert find_place(info, [], text, "0-3", "").label == "《标题》（2025），第1页"
+    assert citation_label(find_place(info, [], text, "0-3", "").citation) == "《标题》（2025），第1页"
 
 
 # -- in a browser -------------------------------------------------------------------------------------
