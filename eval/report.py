@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from eval.gold import load_gold
 from eval.measures import COMPLETE, WITHIN_BUDGET, first_rank
 from eval.runs import QUESTIONS, Run
 from eval.types import Evidence, Question
+from service.evaluations import LONGEST_NAME
 
 _CONTEXT = 120
 _SHOWN = 3
@@ -77,6 +79,26 @@ def _content(run: Run, texts: Mapping[str, str], titles: Mapping[str, str]) -> d
         "incomplete": sum(run.scores[q.id][COMPLETE] == 0 and ranks[q.id] is not None for q in answerable),
         "answers": _answers(run, questions),
         "type_names": _TYPE_NAMES,
+    }
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """What the service shows of a run, as `service.evaluations.keep` takes it: when, what, and the headlines."""
+    summary, manifest = run.summary, run.manifest
+    answers = summary.get("answers")
+    overall = answers["overall"] if answers else {}
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "system": system_name(manifest)[:LONGEST_NAME],
+        "split": manifest.get("split"),
+        "questions": manifest["questions"],
+        "answerable": summary["answerable"],
+        "measures": {name: summary["overall"][name] for name, _ in _HEADLINES},
+        "answers": {name: overall[name] for name, _ in _ANSWER_HEADLINES if overall.get(name)},
+        "by_type": {
+            name: {key: values[key] for key in ("questions", "Success@5")}
+            for name, values in summary["by"]["type"].items()
+        },
     }
 
 

@@ -99,9 +99,11 @@ def watch(folder: str, every: int, **given: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 @common_options
 def list_documents(as_json: bool, **given: Any) -> int:
-    documents = assistant_of(given).documents()
+    assistant = assistant_of(given)
+    documents = assistant.documents()
     if as_json:
-        print_json({"documents": [render.document_json(document, count) for document, count in documents]})
+        own = assistant.own_documents()
+        print_json({"documents": [render.document_json(x, count, x.id in own) for x, count in documents]})
     else:
         click.echo(render.documents_text(documents))
     return OK
@@ -117,7 +119,7 @@ def show(document_id: str, as_json: bool, **given: Any) -> int:
     with user_errors():
         record = assistant.library().catalogue.documents.get(document_id)
     if as_json:
-        outline = render.outline_json(document, passages, snapshot, Links(assistant.settings).url)
+        outline = render.outline_json(document, passages, snapshot, Links(assistant.settings).url, record is not None)
         print_json({**outline, "record": asdict(record) if record else None})
     else:
         click.echo(render.outline_text(document, passages, record))

@@ -19,9 +19,9 @@ from service.limits import RateLimit
 from service.problems import error_response, is_dify
 from service.settings import Settings, host_of
 
-_OPEN = re.compile(r"/healthz|/widget\.js|/web/[a-z-]+\.(?:css|js|svg)")
+_OPEN = re.compile(r"/|/healthz|/widget\.js|/web/(?:[a-z-]+/){0,3}[a-z-]+\.(?:css|js|svg)")
 """What anyone may read: that the service runs, and the files that its pages are made of."""
-_SOURCE = re.compile(r"/d/[^/]+")
+_SIGNED = re.compile(r"/d/[^/]+|/evaluation")
 _ASK = "/v1/ask"
 _LIBRARY = "/v1/documents"
 _WITH_BODY = ("POST", "PUT", "PATCH")
@@ -140,9 +140,9 @@ class Guard:
 
     @staticmethod
     def _is_signed(scope: Scope) -> bool:
-        """A link to a quoted place bears a signature in place of a key; the page that it opens judges it."""
-        is_source = _SOURCE.fullmatch(scope["path"]) and scope["method"] in ("GET", "HEAD")
-        return bool(is_source) and "sign" in QueryParams(scope["query_string"])
+        """A link to a page may bear a signature in place of a key; the page that it opens judges it."""
+        is_page = _SIGNED.fullmatch(scope["path"]) and scope["method"] in ("GET", "HEAD")
+        return bool(is_page) and "sign" in QueryParams(scope["query_string"])
 
     def _is_upload(self, scope: Scope) -> bool:
         """Whether files are sent: the one request that is no JSON. KewenError `unsupported_type`, `body_too_large`."""

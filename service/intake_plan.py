@@ -17,6 +17,7 @@ from corpus.types import is_document_id
 from service.errors import KewenError, echo, listed
 
 _LONGEST_ID = 60
+_SHOWN = "重新显示"
 _FIELDS = ("title", "year", "series", "kind", "issuer")
 
 
@@ -83,8 +84,8 @@ class Plan:
         """A content that is there already."""
         found = arrival.found
         if same in self.catalogue.hidden:
-            self.catalogue = replace(self.catalogue, hidden=self.catalogue.hidden - {same})
-            self._say(arrival, "ok", same, "重新显示")
+            self._show(same)
+            self._say(arrival, "ok", same, _SHOWN)
             return
         record = self.catalogue.documents.get(same)
         if record is None:
@@ -201,6 +202,19 @@ class Plan:
         self.dropped |= {record.sha256, record.reading, *(x.sha256 for x in record.versions)}
         self.outcomes.append(Outcome(record.file, "removed", record.id))
 
+    def restore(self, document_id: str) -> Plan:
+        """Bring back a report of the folder that was taken out.
+
+        Raises:
+            KewenError: `not_found`.
+        """
+        for entry in self.library.hidden:
+            if entry.id == document_id:
+                self._show(entry.id)
+                self.outcomes.append(Outcome(entry.path.name, "ok", entry.id, _SHOWN))
+                return self
+        raise KewenError("not_found", f"没有移除过编号为 {echo(document_id)} 的报告。")
+
     def _entry(self, document_id: str) -> Entry:
         for entry in self.library.entries:
             if entry.id == document_id:
@@ -209,6 +223,9 @@ class Plan:
         raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的报告。现有：{known}。")
 
     # -- helpers ----------------------------------------------------------------------------------
+
+    def _show(self, document_id: str) -> None:
+        self.catalogue = replace(self.catalogue, hidden=self.catalogue.hidden - {document_id})
 
     def _put(self, record: Record) -> None:
         self.catalogue = self.catalogue.with_records([record])

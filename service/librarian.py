@@ -42,6 +42,7 @@ class DocumentReport:
     id: str | None = None
     document: DocumentInfo | None = None
     passages: int = 0
+    is_own: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -119,6 +120,15 @@ class Librarian:
             return plan
 
         return self._commit(change, started)
+
+    def restore(self, document_id: str) -> LibraryReport:
+        """Bring back a report of the folder that was removed from view.
+
+        Raises:
+            KewenError: `not_found`, or as `add`.
+        """
+        started = time.perf_counter()
+        return self._commit(lambda library: Plan(library, _today()).restore(document_id), started)
 
     def verify(self) -> tuple[int, list[str]]:
         """How many documents of the user's there are, and in Chinese what is damaged.
@@ -241,6 +251,7 @@ class Librarian:
 
     def _reports(self, plan: Plan, built: BuildReport | None) -> Iterable[DocumentReport]:
         snapshot = self.assistant.retriever().snapshot
+        own = self.assistant.own_documents()
         failed = {x.id: x for x in built.documents if x.status != "ok"} if built else {}
         for outcome in plan.outcomes:
             report = DocumentReport(outcome.file, outcome.status, outcome.message, outcome.id)
@@ -250,7 +261,13 @@ class Librarian:
             elif outcome.id and outcome.id in snapshot.documents and outcome.status != "removed":
                 count = len(snapshot.rows_of(outcome.id))
                 message = report.message or ("" if count else "除标题外没有可检索的文字")
-                yield replace(report, message=message, document=snapshot.documents[outcome.id], passages=count)
+                yield replace(
+                    report,
+                    message=message,
+                    document=snapshot.documents[outcome.id],
+                    passages=count,
+                    is_own=outcome.id in own,
+                )
             else:
                 yield report
 

@@ -47,7 +47,7 @@ def report_json(report: DocumentReport) -> dict[str, Any]:
         "status": report.status,
         "message": report.message,
         "id": report.id,
-        "document": document_json(report.document, report.passages) if report.document else None,
+        "document": document_json(report.document, report.passages, report.is_own) if report.document else None,
     }
 
 

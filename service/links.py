@@ -23,6 +23,7 @@ Link = Callable[[Citation], str]
 
 _DAY = 86_400
 _DAYS = 30
+_EVALUATION = "evaluation"
 _LENGTH = 32
 _SECRET = "link.key"  # noqa: S105 - the name of its file
 
@@ -60,8 +61,7 @@ class Links:
         digest = quote_hash(citation.quote)
         link = f"{self.document_url(citation.document_id)}?at={at}&h={digest}"
         if self._keys.is_required:
-            # Whole days, so that a link is the same all day.
-            until = str((int(time.time()) // _DAY + _DAYS + 1) * _DAY)
+            until = _until(_DAYS)
             link += f"&until={until}&sign={self._sign(citation.document_id, at, digest, until)}"
         return f"{link}#quote"
 
@@ -71,9 +71,28 @@ class Links:
 
     def opens(self, document_id: str, at: str, digest: str, until: str, sign: str) -> bool:
         """Whether a signature is one of ours for this place, and still good."""
+        return self._is_ours((document_id, at, digest), until, sign)
+
+    def evaluation_url(self) -> str:
+        """Where the evaluation report can be read; once there are keys, signed until the end of the next day.
+
+        Raises:
+            KewenError: as `prepare`.
+        """
+        link = f"{self._base}/{_EVALUATION}"
+        if not self._keys.is_required:
+            return link
+        until = _until(1)
+        return f"{link}?until={until}&sign={self._sign(_EVALUATION, until)}"
+
+    def opens_evaluation(self, until: str, sign: str) -> bool:
+        """Whether a signature is one of ours for the evaluation report, and still good."""
+        return self._is_ours((_EVALUATION,), until, sign)
+
+    def _is_ours(self, parts: tuple[str, ...], until: str, sign: str) -> bool:
         if not (until.isascii() and until.isdecimal() and len(until) < 15 and int(until) > time.time()):
             return False
-        expected = self._sign(document_id, at, digest, until)
+        expected = self._sign(*parts, until)
         return hmac.compare_digest(expected.encode(), sign.encode("utf-8", "surrogatepass"))
 
     def _sign(self, *parts: str) -> str:
@@ -98,6 +117,11 @@ class Links:
                 self._secret = b""
                 raise KewenError("invalid_setting", f"数据目录中的 {_SECRET} 已损坏。请删去它；已发出的链接随之失效。")
         return self._secret
+
+
+def _until(days: int) -> str:
+    """A time so many days ahead: whole days, so that a link is the same all day."""
+    return str((int(time.time()) // _DAY + days + 1) * _DAY)
 
 
 def quote_hash(quote: str) -> str:

@@ -13,9 +13,9 @@ from service.errors import KewenError, echo
 from service.source_page import error_page
 
 _LOG = logging.getLogger("kewen")
-_OWN = re.compile(r"/v1/(?:search|ask|documents|passages)(?:/|$)")
+_OWN = re.compile(r"/v1/(?:search|ask|compare|subjects|documents|passages|evaluation)(?:/|$)")
 _OPENAI = re.compile(r"/v1(?:/|$)|/(?:v2/)?rerank/?$")
-_PAGES = "/d/"
+_PAGES = re.compile(r"/d/|/evaluation$")
 _DIFY = re.compile(r"/retrieval/?$")
 
 
@@ -31,8 +31,9 @@ def error_response(error: KewenError, path: str, request_id: str, headers: Mappi
         given["WWW-Authenticate"] = "Bearer"
     if "retry_after" in error.detail:
         given["Retry-After"] = str(error.detail["retry_after"])
-    if path.startswith(_PAGES):
-        return HTMLResponse(error_page(error), error.status, given)
+    if _PAGES.match(path):
+        what = "评测报告" if path.endswith("/evaluation") else "原文"
+        return HTMLResponse(error_page(error, what), error.status, given)
     if is_dify(path):
         status, body = _dify(error)
         # Dify takes any refusal for an empty result and shows nothing: the log is where one finds out.

@@ -56,6 +56,7 @@ _UPLOADED: Responses = {
 }
 _DELETED: Responses = {**FOUND, **CHANGED}
 _CORRECTED: Responses = {**SEARCHED, **FOUND, **CHANGED}
+_RESTORED = _CORRECTED
 _ORIGINAL: Responses = {
     200: {"description": "原文件，逐字节不改", "content": {"application/octet-stream": {}, PDF: {}, DOCX: {}}},
     **FOUND,
@@ -99,6 +100,14 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         about = About(**body.model_dump())
         return library_report_json(await in_thread(lambda: librarian.change(document_id, about), changes))
 
+    _removals(routes, librarian, changes)
+    _originals(routes, assistant, librarian)
+    return routes
+
+
+def _removals(routes: APIRouter, librarian: Librarian, changes: anyio.CapacityLimiter) -> None:
+    """The routes that take documents out, and bring back those that can be."""
+
     @routes.delete(
         "/v1/documents/{document_id}",
         summary="移除资料",
@@ -110,8 +119,16 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         """移除一份资料：自有的连同文件与旧版；报告文件夹中的只是不再检索。返回之后不会再被检索到。"""
         return library_report_json(await in_thread(lambda: librarian.remove([document_id]), changes))
 
-    _originals(routes, assistant, librarian)
-    return routes
+    @routes.post(
+        "/v1/documents/{document_id}/restore",
+        summary="恢复报告",
+        operation_id="restore_document",
+        response_model=LibraryReportOut,
+        responses=_RESTORED,
+    )
+    async def restore(document_id: str) -> dict[str, Any]:
+        """恢复报告文件夹中一份已移除的报告，重新编入索引。"""
+        return library_report_json(await in_thread(lambda: librarian.restore(document_id), changes))
 
 
 def _originals(routes: APIRouter, assistant: Assistant, librarian: Librarian) -> None:

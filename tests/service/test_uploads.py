@@ -201,6 +201,25 @@ def test_the_reports_of_the_folder_have_no_original_and_keep_their_particulars(c
     assert [(x["id"], x["status"]) for x in removed] == [("bao", "removed")]
 
 
+def test_a_report_of_the_folder_that_was_removed_is_named_and_can_be_brought_back(client):
+    def listed():
+        known = client.get(FOLDER).json()
+        return {x["id"]: x["own"] for x in known["documents"]}, known["removed"]
+
+    report = client.post(FOLDER, files=files(("火星.txt", MARS))).json()["documents"][0]
+    assert report["document"]["own"]
+    assert listed() == ({"bao": False, "火星": True}, [])
+    assert client.get(f"{FOLDER}/bao").json()["document"]["own"] is False
+    assert client.delete(f"{FOLDER}/bao").status_code == 200
+    assert listed() == ({"火星": True}, [{"id": "bao", "title": "宝山年报", "year": 2020}])
+    [back] = client.post(f"{FOLDER}/bao/restore", json={}).json()["documents"]
+    assert (back["status"], back["document"]["own"]) == ("ok", False)
+    assert listed() == ({"bao": False, "火星": True}, [])
+    assert "449家" in client.post("/v1/search", json={"query": "宝山区企业"}).text
+    for name in ("bao", "火星", "nowhere"):  # not removed, or for good
+        assert code(client.post(f"{FOLDER}/{name}/restore", json={})) == (404, "not_found")
+
+
 def test_a_damaged_original_is_no_answer(client, library):
     client.post(FOLDER, files=files(("火星.txt", MARS)))
     [path] = (library.settings.home / "library" / "objects").iterdir()
