@@ -17,16 +17,18 @@ import click
 from corpus.library import Library
 from corpus.storage import storage_errors, write_synced
 from eval import baselines as tables
+from eval import columns as side_by_side
 from eval.calibration import CALIBRATION, learn
 from eval.compare import compare_runs, comparison_text
 from eval.gold import SHIPPED, GoldFaults, load_gold
 from eval.measures import MEASURES
-from eval.report import questions_file, render_report
+from eval.report import figures, questions_file, render_report
 from eval.runs import QUESTIONS, Run, read_run, run_system
 from eval.squad import read_squad, write_library
 from eval.summary import summary_text
 from eval.systems import EndpointSystem, LocalSystem, TrecRunSystem
 from eval.types import SPLITS, AnsweringSystem, Question, System
+from service import evaluations
 from service.assistant import Assistant
 from service.commands import ChineseGroup, common_options, notify
 from service.confidence import LEARNT
@@ -175,7 +177,7 @@ def compare(a: Path, b: Path, by: str, as_json: bool) -> int:
     return OK
 
 
-@commands.command(help="把一次评测做成一页可离线打开的网页。")
+@commands.command(help="把一次评测做成一页可离线打开的网页，科问网页的“评测”一栏也显示它。")
 @click.argument("folder", metavar="文件夹", type=click.Path(path_type=Path))
 @click.option("--out", metavar="文件", type=click.Path(path_type=Path), help="写到这里，默认为文件夹中的 report.html。")
 @common_options
@@ -184,15 +186,34 @@ def report(folder: Path, out: Path | None, **given: Any) -> int:
     done = read_run(folder)
     if not (folder / QUESTIONS).is_file():
         raise KewenError("invalid_request", "公开问答集的评测没有网页；请看 summary.json。")
-    texts, titles = _library(load_settings(given))
+    settings = load_settings(given)
+    texts, titles = _library(settings)
     try:
         page = render_report(done, texts, titles)
     except GoldFaults as error:
         raise KewenError("invalid_request", f"评测所用的报告与现在的不同：{error}。") from error
     path = out or folder / "report.html"
+    data = page.encode("utf-8")
     with user_errors(), storage_errors("写网页"):
-        path.write_bytes(page.encode("utf-8"))
-    click.echo(f"已写好 {path}")
+        path.write_bytes(data)
+        try:
+            evaluations.keep(settings.home, data, figures(done))
+        except ValueError as error:
+            raise KewenError("invalid_request", f"{folder} 中的成绩不是评测所得，网页没有收下。") from error
+    click.echo(f"已写好 {path}；网页的“评测”一栏也改为显示这一次。")
+    return OK
+
+
+@commands.command(help="评测各年对照：问题所需的依据，有多少列在对的年份；与检索、作答相比。")
+@click.option("--split", metavar="dev|test", type=click.Choice(SPLITS), default="dev", help="用哪一半，默认 dev。")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
+@common_options
+def columns(split: str, as_json: bool, **given: Any) -> int:
+    settings = load_settings(given)
+    texts, _ = _library(settings)
+    asked = [q for q in _gold(_read(SHIPPED), texts) if q.split == split and q.type in side_by_side.TYPES]
+    measured = side_by_side.measure(Assistant(settings, notify), asked)
+    click.echo(json.dumps(measured, ensure_ascii=False) if as_json else side_by_side.table(split, measured))
     return OK
 
 

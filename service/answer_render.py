@@ -81,13 +81,13 @@ def answer_text(answer: Answer, mark: Mark) -> str:
         if answer.hits:
             blocks += ["以下只是相近的段落，不是答案：", hits_text(answer.hits[:_NEAREST], mark)]
     else:
-        said = [_sentence_text(sentence, mark) for sentence in answer.sentences]
+        said = [said_text(sentence, mark) for sentence in answer.sentences]
         blocks.append("\n".join([*said, f"（把握 {answer.confidence:.0%}）"]))
         blocks += ["依据：", "\n\n".join(_evidence_text(answer, x, mark) for x in answer.citations)]
     return "\n\n".join(blocks)
 
 
-def _sentence_text(sentence: Sentence, mark: Mark) -> str:
+def said_text(sentence: Sentence, mark: Mark) -> str:
     """`2022年：……【约 200 场】……[1]`."""
     pieces, end = [], 0
     for start, stop in sentence.marks:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from service.assistant import Assistant
-from service.errors import echo
+from service.errors import KewenError, echo
 from service.progress import progress_bar
+from service.render import Mark, bracket, colour
 from service.settings import load_settings
 
 _OBEYED = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -111,3 +114,25 @@ def print_json(value: object) -> None:
     """One line of JSON; control and direction marks are escaped, because a terminal may obey them."""
     line = json.dumps(value, ensure_ascii=False)
     click.echo(_OBEYED.sub(lambda m: f"\\u{ord(m.group()):04x}", line))
+
+
+def mark() -> Mark:
+    """How the words that answer stand out: in colour on a terminal that wants it."""
+    return colour if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else bracket
+
+
+def years_of(given: str | None) -> tuple[int, int] | None:
+    """The first and the last year of the option `--year`: `2022-2025`, or `2025`.
+
+    Raises:
+        KewenError: `unknown_year`.
+    """
+    if given is None:
+        return None
+    match = re.fullmatch(r"(\d{4})(?:[-–](\d{4}))?", given.strip(), re.ASCII)
+    if match is None:
+        raise KewenError("unknown_year", "--year 应写作一个年份或一段年份，如 2025 或 2022-2025。")
+    years = int(match.group(1)), int(match.group(2) or match.group(1))
+    if years[0] > years[1]:
+        raise KewenError("unknown_year", "--year 的起始年份晚于结束年份。")
+    return years
