@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from corpus.types import Span
 from index.segment import is_han, normalise, runs
 from index.types import Encoder, Floats, Ints
 
@@ -82,8 +83,20 @@ class BundledEncoder:
             ids = {i for i in encoding.ids if i != _UNKNOWN}
             for run in pieces:
                 if not is_han(run):
-                    ids.update(self._latin(run))
+                    ids.update(unit for unit, _ in self._latin(run))
             found.append(np.array(sorted(ids), dtype=np.int64))
+        return found
+
+    def located(self, pieces: Sequence[str]) -> list[list[tuple[int, Span]]]:
+        """The words of each run of normalised text, in order: its id as `units` gives it, and where it stands in the run."""
+        found: list[list[tuple[int, Span]]] = []
+        for run in pieces:
+            if is_han(run):
+                encoding = self._tokenizer.encode(run, add_special_tokens=False)
+                words = zip(encoding.ids, encoding.offsets, strict=True)
+                found.append([(unit, span) for unit, span in words if unit != _UNKNOWN])
+            else:
+                found.append(self._latin(run))
         return found
 
     def unit_vectors(self, units: Ints) -> Floats:
@@ -110,10 +123,12 @@ class BundledEncoder:
         """Rows of the table: the shared ones of numbers and names for what is hashed."""
         return np.where(units < self.size, units, np.where((units - self.size) % 2 == 0, _NUMBER, _NAME))
 
-    def _latin(self, run: str) -> list[int]:
-        """The ids of a run of letters and digits: the run itself if it is a word, else its parts."""
+    def _latin(self, run: str) -> list[tuple[int, Span]]:
+        """The words of a run of letters and digits, and where they stand: the run itself if it is one, else its parts."""
         known = self._tokenizer.token_to_id(run)
-        return [known] if known is not None else [self._piece(piece) for piece in _PIECES.findall(run)]
+        if known is not None:
+            return [(known, (0, len(run)))]
+        return [(self._piece(match.group()), match.span()) for match in _PIECES.finditer(run)]
 
     def _piece(self, piece: str) -> int:
         for ending, instead in _ENDINGS:

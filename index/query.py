@@ -1,12 +1,13 @@
 """What a question says beside its words: years, places, several parts, filler, names misspelt. Rules, no model.
 
-Everything that was understood is a `Reading`, shown with the result; a user undoes it all by asking literally.
+Everything that was understood is a `Reading`, shown with the result; a user undoes one by its id, or all by asking
+literally.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -27,6 +28,11 @@ class Reading:
     kind: ReadingKind
     surface: str
     value: str
+
+    @property
+    def id(self) -> str:
+        """Names it among the readings of its question, however many of the others are undone."""
+        return _id(self.kind, self.surface)
 
     @property
     def message(self) -> str:
@@ -88,29 +94,41 @@ def understand(
     reported: Callable[[Sequence[str]], Sequence[int]],
     today: int,
     plans: Mapping[str, int] = NO_PLANS,
+    ignored: Collection[str] = frozenset(),
 ) -> Query:
     """Read a question against the corpus's names.
 
     `reported(places)` gives the years of the reports that speak of all the places, rising; `today` is this year;
-    `plans` are the years of the reports that are a plan, by its name.
+    `plans` are the years of the reports that are a plan, by its name; `ignored` are ids of readings to leave aside:
+    their words stay in the text and mean no more than other words.
     """
-    text, left_out = without_filler(plain(question))
-    text, changed = corrected(text, names)
+    text, left_out = without_filler(plain(question), lambda x: _id("filler", x) in ignored)
+    text, changed = corrected(text, names, lambda x: _id("name", x) in ignored)
     places = _places(text, names)
-    named = tuple(dict.fromkeys(place.value for place in places))
+    kept = [place for place in places if _id("place", place.value) in ignored]
+    named = tuple(dict.fromkeys(place.value for place in places if place not in kept))
     years = asked_years(text, reported(()), reported(named), today, plans)
-    asked = tuple(dict.fromkeys(year for span in years for year in span.years))
+    left = [span for span in years if _year_reading(text, span).id in ignored]
+    asked = tuple(dict.fromkeys(year for span in years if span not in left for year in span.years))
     whole = Part(text, asked, () if _names_others(text, places) else named)
     readings = [Reading("filler", x, "") for x in left_out] + [Reading("name", was, name) for was, name in changed]
-    readings += [_year_reading(text, span) for span in years] + [Reading("place", x, x) for x in whole.places]
+    readings += [_year_reading(text, span) for span in years if span not in left]
+    readings += [Reading("place", x, x) for x in whole.places]
     years = [span for span in years if span.years]
-    parts = _split_places(text, places, whole) or _split_years(text, years, whole, reported)
+    parts: list[Part] = []
+    if _id("split") not in ignored:
+        parts = _split_places(text, places, kept, whole) or _split_years(text, years, left, whole, reported)
     if len(parts) > 1:
         readings.append(Reading("split", question, "；".join(map(_part_name, parts))))
         parts = [*parts, whole]
     else:
         parts = [whole]
     return Query(question, tuple(parts), tuple(dict.fromkeys(readings)))
+
+
+def _id(kind: ReadingKind, surface: str = "") -> str:
+    """A question is split once, and its words may be another model's: `split` alone says enough."""
+    return kind if kind == "split" else f"{kind}:{surface}"
 
 
 def _year_reading(text: str, span: AskedYears) -> Reading:
@@ -127,6 +145,9 @@ class _Place:
     start: int
     end: int
     value: str
+
+
+_Span = AskedYears | _Place
 
 
 def _places(text: str, names: Names) -> list[_Place]:
@@ -165,25 +186,34 @@ def _names_others(text: str, places: Sequence[_Place]) -> bool:
     return False
 
 
-def _split_places(text: str, places: Sequence[_Place], whole: Part) -> list[Part]:
-    """One part a place, where the text lists several: 徐汇和长宁."""
+def _split_places(text: str, places: Sequence[_Place], kept: Sequence[_Place], whole: Part) -> list[Part]:
+    """One part a place, where the text lists several: 徐汇和长宁. Those `kept` stay words of each."""
     pairs = pairwise(places)
     joined = [(a, b) for a, b in pairs if a.value != b.value and _BETWEEN.match(text[a.end : b.start])]
-    named = list(dict.fromkeys(place.value for pair in joined for place in pair))
-    if len(named) > _MOST_PARTS:
+    named = list(dict.fromkeys(place.value for pair in joined for place in pair if place not in kept))
+    if not 1 < len(named) <= _MOST_PARTS:
         return []
-    return [Part(_without(text, places, name), whole.years, (name,), place=name) for name in named]
+    own = {name: [*kept, *(place for place in places if place.value == name)] for name in named}
+    return [Part(_without(text, places, own[name]), whole.years, (name,), place=name) for name in named]
 
 
 def _split_years(
-    text: str, years: Sequence[AskedYears], whole: Part, reported: Callable[[Sequence[str]], Sequence[int]]
+    text: str,
+    years: Sequence[AskedYears],
+    kept: Sequence[AskedYears],
+    whole: Part,
+    reported: Callable[[Sequence[str]], Sequence[int]],
 ) -> list[Part]:
-    """One part a year, where the text lists several or asks for them all: 2015年和2022年, 历年, 前后几份报告."""
+    """One part a year, where the text lists several or asks for them all: 2015年和2022年, 历年, 前后几份报告.
+
+    Those `kept` stay words of each.
+    """
     place = whole.places[0] if len(whole.places) == 1 else None
     over = _OVER_YEARS.search(text)
-    if len(years) > 1:
-        asked, rest = [year for span in years for year in span.years], _without(text, years)
-    elif over and not years:
+    listed = [span for span in years if span not in kept]
+    if len(listed) > 1:
+        asked, rest = [year for span in listed for year in span.years], _without(text, years, kept)
+    elif over and not listed:
         asked, rest = list(reported(whole.places)), text[: over.start()] + text[over.end() :]
     else:
         return []
@@ -191,13 +221,13 @@ def _split_years(
     return [Part(rest if len(rest.strip()) > 1 else text, (year,), whole.places, year, place) for year in asked]
 
 
-def _without(text: str, spans: Sequence[AskedYears] | Sequence[_Place], kept: str | None = None) -> str:
-    """The text without the spans, those of the place `kept` excepted, and without what joined them."""
-    ordered: list[AskedYears | _Place] = sorted(spans, key=lambda span: span.start)
+def _without(text: str, spans: Sequence[_Span], kept: Sequence[_Span] = ()) -> str:
+    """The text without the spans, those that are `kept` excepted, and without what joined them."""
+    ordered = sorted(spans, key=lambda span: span.start)
     cut: list[tuple[int, int]] = []
     is_first = True
     for n, span in enumerate(ordered):
-        if isinstance(span, _Place) and span.value == kept:
+        if span in kept:
             is_first = False
             continue
         start, end = span.start, span.end

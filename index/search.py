@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import zip_longest
@@ -16,6 +16,7 @@ from index.fusion import PLACE_BONUS, YEAR_BONUS, fuse, spread, with_expansions
 from index.highlight import best_sentences, query_weights
 from index.interaction import Bag, share
 from index.query import Part, Query, understand
+from index.reasons import Reasons, Why
 from index.snapshot import Snapshot
 from index.types import MODES, NO_FILTERS, Encoder, Filters, Floats, Hit, Ints, LateInteraction, Mask, Mode
 from index.views import View
@@ -32,13 +33,20 @@ _REASON = 0.02
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """Candidates of one part, best first: rows int64, and what each arm said, float32, all `[n]`."""
+    """Candidates of one part, best first: rows int64, and what each arm said, float32, all `[n]`.
 
+    `text` is what was looked for.
+    """
+
+    text: str
     rows: Ints
     scores: Floats
     dense: Floats
     lexical: Floats
     gains: Floats
+
+
+_Chosen = Sequence[tuple[_Ranked, int]]
 
 
 class HybridRetriever:
@@ -51,9 +59,13 @@ class HybridRetriever:
         plans = ((plan_of(x.title), x.year) for x in snapshot.documents.values())
         self._plans = {name: year for name, year in plans if name}
 
-    def understand(self, question: str, today: date | None = None) -> Query:
-        """The question read against this corpus: its years, places, parts, and names misspelt."""
-        return understand(question, self.snapshot.names, self._years_of, (today or date.today()).year, self._plans)
+    def understand(self, question: str, today: date | None = None, ignored: Collection[str] = frozenset()) -> Query:
+        """The question read against this corpus: its years, places, parts, and names misspelt.
+
+        `ignored` are ids of readings to leave aside.
+        """
+        year = (today or date.today()).year
+        return understand(question, self.snapshot.names, self._years_of, year, self._plans, ignored)
 
     def search(
         self,
@@ -70,15 +82,32 @@ class HybridRetriever:
         Raises:
             ValueError: `top_k` is below 1 or `mode` is none of `MODES`.
         """
+        question = Query.literal(query) if isinstance(query, str) else query
+        return self._hits(question, self._found(question, top_k, mode, filters, expansions), mode, expansions)
+
+    def explained(
+        self,
+        query: Query,
+        top_k: int = 5,
+        mode: Mode = "hybrid",
+        filters: Filters = NO_FILTERS,
+        expansions: bool = True,
+    ) -> tuple[list[Hit], list[Why]]:
+        """As `search`, and why each of the hits was found, by the part of the question that found it."""
+        chosen = self._found(query, top_k, mode, filters, expansions)
+        texts = {part.text for part, _ in chosen}
+        reasons = {text: Reasons(self.snapshot, self.encoder, text, mode, expansions) for text in texts}
+        whys = [reasons[part.text].why(int(part.rows[n])) for part, n in chosen]
+        return self._hits(query, chosen, mode, expansions), whys
+
+    def _found(self, query: Query, top_k: int, mode: Mode, filters: Filters, expansions: bool) -> _Chosen:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         if mode not in MODES:
             raise ValueError(f"mode must be one of {MODES}, not {mode!r}")
-        question = Query.literal(query) if isinstance(query, str) else query
         allowed = self.snapshot.mask(filters)
-        ranked = [self._rank(part, mode, allowed, expansions, max(_CANDIDATES, top_k)) for part in question.parts]
-        chosen = self._choose(ranked, top_k)
-        return self._hits(question.parts[-1].text, chosen, expansions and mode != "lexical")
+        ranked = [self._rank(part, mode, allowed, expansions, max(_CANDIDATES, top_k)) for part in query.parts]
+        return self._choose(ranked, top_k)
 
     # -- one part ---------------------------------------------------------------------------------
 
@@ -100,7 +129,7 @@ class HybridRetriever:
         total = (total + self._bonus(part, rows))[found]
         order = np.lexsort((rows[found], -total))
         columns = (x[found][order] for x in (dense[-1], seen[-1], gains))
-        return _Ranked(rows[found][order], total[order], *columns)
+        return _Ranked(part.text, rows[found][order], total[order], *columns)
 
     def _candidates(
         self, views: Sequence[View], lexical: Sequence[Floats], vector: Floats | None, allowed: Mask | None, count: int
@@ -174,7 +203,7 @@ class HybridRetriever:
 
     # -- hits -------------------------------------------------------------------------------------
 
-    def _choose(self, ranked: Sequence[_Ranked], top_k: int) -> list[tuple[_Ranked, int]]:
+    def _choose(self, ranked: Sequence[_Ranked], top_k: int) -> _Chosen:
         """The best of the parts in turn, each passage once, copies of one text behind the others."""
         lists = [[(part, n) for n in self._deferred(part.rows, top_k)] for part in ranked]
         taken: dict[int, tuple[_Ranked, int]] = {}
@@ -189,10 +218,11 @@ class HybridRetriever:
         texts = [self.snapshot.rows[int(row)].passage.text for row in rows[: max(_WINDOW, top_k)]]
         return defer_copies(texts, top_k)
 
-    def _hits(self, text: str, chosen: Sequence[tuple[_Ranked, int]], expansions: bool) -> list[Hit]:
+    def _hits(self, query: Query, chosen: _Chosen, mode: Mode, expansions: bool) -> list[Hit]:
+        text = query.parts[-1].text
         weights = query_weights(text, self.snapshot.plain.lexical.views["characters"].weight)
         rows = np.array([part.rows[n] for part, n in chosen], dtype=np.int64)
-        reasons = self._reasons(text, rows) if expansions else [None] * len(rows)
+        reasons = self._reasons(text, rows) if expansions and mode != "lexical" else [None] * len(rows)
         hits = []
         for rank, ((part, n), reason) in enumerate(zip(chosen, reasons, strict=True), start=1):
             passage = self.snapshot.rows[int(part.rows[n])].passage

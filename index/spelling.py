@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -27,45 +27,57 @@ _TAIL = re.compile(r"(?:呀|啊|呢|(?<![酒网贴])吧|哈|啦|喔|哦|嘛|谢�
 
 def plain(question: str) -> str:
     """The question in Simplified characters of usual width, with digits for counted numerals."""
-    return fold_numbers("".join(map(_fold, question)))
+    return fold_numbers(fold_letters(question))
 
 
-def without_filler(text: str) -> tuple[str, list[str]]:
-    """The text without politeness at its ends, and what was left out; never nothing is left."""
+def fold_letters(text: str) -> str:
+    """The text in Simplified characters of usual width, one for one: offsets stay what they were."""
+    return "".join(map(_fold, text))
+
+
+def without_filler(text: str, is_kept: Callable[[str], bool]) -> tuple[str, list[str]]:
+    """The text without politeness at its ends, but for what `is_kept`; and what was left out. Never nothing is left."""
     left_out = []
     for pattern in (_FILLER, _TAIL):
         match = pattern.search(text)
         rest = text[: match.start()] + text[match.end() :] if match else ""
-        if match and len(normalise(rest).strip("？?。！! ")) > 1:
+        if match and not is_kept(match.group().strip()) and len(normalise(rest).strip("？?。！! ")) > 1:
             left_out.append(match.group().strip())
             text = rest
     return text, left_out
 
 
-def corrected(text: str, names: Names) -> tuple[str, list[tuple[str, str]]]:
-    """Names in pinyin, or with one wrong character of the same sound, in their own characters; and (was, is)."""
-    text, spelt = _from_pinyin(text, names)
+def corrected(text: str, names: Names, is_kept: Callable[[str], bool]) -> tuple[str, list[tuple[str, str]]]:
+    """Names in pinyin, or with one wrong character of the same sound, in their own characters; and (was, is).
+
+    What `is_kept` stays as it was written.
+    """
+    text, spelt = _from_pinyin(text, names, is_kept)
     changed: list[tuple[str, str]] = []
+    kept: set[int] = set()
     for length in range(_LONGEST_NAME, _SHORTEST_CORRECTED - 1, -1):
-        start = 0
-        while start + length <= len(text):
+        for start in range(len(text) - length + 1):
             piece = text[start : start + length]
             name = _same_sound(piece, names) if is_han(piece) and is_han(piece[-1]) else None
-            if name is not None:
+            if name is None or not kept.isdisjoint(range(start, start + length)):
+                continue
+            if is_kept(piece):  # nor is a shorter name looked for in it
+                kept.update(range(start, start + length))
+            else:
                 changed.append((piece, name))
                 text = text[:start] + name + text[start + length :]
-            start += 1
     return text, spelt + changed
 
 
-def _from_pinyin(text: str, names: Names) -> tuple[str, list[tuple[str, str]]]:
+def _from_pinyin(text: str, names: Names, is_kept: Callable[[str], bool]) -> tuple[str, list[tuple[str, str]]]:
     words = list(_LATIN.finditer(text))
     pieces: list[tuple[int, int, str]] = []
     n = 0
     while n < len(words):
         size, name = _spelt(text, words[n : n + _LONGEST_NAME], names)
-        if name is not None:
-            pieces.append((words[n].start(), words[n + size - 1].end(), name))
+        start, end = words[n].start(), words[n + size - 1].end()
+        if name is not None and not is_kept(text[start:end]):
+            pieces.append((start, end, name))
         n += size
     found = [(text[start:end], name) for start, end, name in pieces]
     for start, end, name in reversed(pieces):

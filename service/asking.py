@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from index.encoders import BundledEncoder
@@ -23,7 +23,10 @@ from service.verification import Verifier
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How a question is to be answered. `history` are the earlier questions of the conversation, oldest first."""
+    """How a question is to be answered.
+
+    `history` are the earlier questions of the conversation, oldest first; `ignored` ids of readings to leave aside.
+    """
 
     top_k: int
     mode: AnswerMode
@@ -31,6 +34,7 @@ class Asking:
     history: Sequence[str] = ()
     expansions: bool = True
     literal: bool = False
+    ignored: Collection[str] = frozenset()
 
 
 class Answerer:
@@ -78,7 +82,8 @@ class Answerer:
 
     def _extract(self, question: str, resolved: str, asking: Asking) -> tuple[Answer, list[Hit]]:
         """The answer in the reports' own words, and the hits that it was chosen from."""
-        query = Query.literal(resolved) if asking.literal else self.retriever.understand(resolved)
+        understand = self.retriever.understand
+        query = Query.literal(resolved) if asking.literal else understand(resolved, ignored=asking.ignored)
         count = max(asking.top_k, POOL)
         hits = self.retriever.search(query, count, "hybrid", asking.filters, asking.expansions)
         pool = hits[:POOL]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from index.snapshot import Snapshot
 from index.types import MODES, Filters, Mode
@@ -11,6 +11,7 @@ from service.answers import ANSWER_MODES, AnswerMode
 from service.errors import KewenError, echo, listed
 
 _LAST_QUESTIONS = 10
+_MOST_IGNORED = 20
 
 
 def checked_query(query: str, longest: int) -> str:
@@ -70,6 +71,17 @@ def checked_history(history: Sequence[str], longest: int) -> tuple[str, ...]:
         KewenError: as `checked_query`.
     """
     return tuple(checked_query(question, longest) for question in history[-_LAST_QUESTIONS:])
+
+
+def checked_ignored(ignored: Collection[str]) -> frozenset[str]:
+    """The ids of readings that are to be left aside; an id that no reading has does no harm.
+
+    Raises:
+        KewenError: `invalid_request`.
+    """
+    if len(ignored) > _MOST_IGNORED:
+        raise KewenError("invalid_request", f"ignore 至多 {_MOST_IGNORED} 项（现为 {len(ignored)} 项）。")
+    return frozenset(ignored)
 
 
 def check_filters(snapshot: Snapshot, filters: Filters) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,11 +18,21 @@ from service.answers import Answer
 from service.assistant import Assistant, SearchResult
 from service.batch import answer_lines
 from service.cli_bot import bot
+from service.cli_compare import compare
 from service.cli_docs import docs
 from service.cli_index import index
 from service.cli_keys import keys
 from service.cli_mcp import mcp
-from service.commands import ChineseGroup, assistant_of, common_options, notify, print_json, usage_message
+from service.commands import (
+    ChineseGroup,
+    assistant_of,
+    common_options,
+    mark,
+    notify,
+    print_json,
+    usage_message,
+    years_of,
+)
 from service.errors import DEFECT, NOTHING, OK, STORAGE, USAGE, KewenError
 from service.links import Link, Links
 from service.settings import load_settings
@@ -82,6 +91,7 @@ def kewen() -> None:
     pass
 
 
+kewen.add_command(compare)
 kewen.add_command(index)
 kewen.add_command(docs)
 kewen.add_command(keys)
@@ -97,6 +107,7 @@ def _retrieval_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--series", multiple=True, metavar="系列", help="只查这个系列，可重复。"),
         click.option("--no-expansion", is_flag=True, help="只按原文检索，不用段落的扩展问法。"),
         click.option("--literal", is_flag=True, help="按字面检索，不理解年份、地点、拼音等。"),
+        click.option("--ignore", "ignored", multiple=True, metavar="编号", help="不要当真的一条理解，可重复。"),
         click.option(
             "--batch", type=click.File("rb"), metavar="文件", help="逐行读 JSON：{id, question}；- 为标准输入。"
         ),
@@ -113,21 +124,22 @@ def _retrieval_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--after", "history", multiple=True, metavar="上一问", help="追问时给出此前的问题，可重复，先问的在前。")
 @_retrieval_options
 def ask(question: str | None, mode: str | None, history: tuple[str, ...], **options: Any) -> int:
-    def answer(assistant: Assistant, question: str, top_k: int | None, filters: Filters, **how: bool) -> Answer:
+    def answer(assistant: Assistant, question: str, top_k: int | None, filters: Filters, **how: Any) -> Answer:
         return assistant.ask(question, top_k, mode, filters, history, **how)
 
-    return _answer(question, answer, answer_json, lambda x: answer_text(x, _mark()), **options)
+    return _answer(question, answer, answer_json, lambda x: answer_text(x, mark()), **options)
 
 
 @kewen.command(help="检索：返回最相关的段落与出处，标出最能回答问题的句子。")
 @click.argument("query", required=False, metavar="问题")
 @click.option("--mode", default="hybrid", metavar="方式", help="检索方式：hybrid（默认）、dense 或 lexical。")
+@click.option("--explain", is_flag=True, help="说明每段为何找到：哪些字词相同，哪些意思相近。")
 @_retrieval_options
-def search(query: str | None, mode: str, **options: Any) -> int:
-    def find(assistant: Assistant, query: str, top_k: int | None, filters: Filters, **how: bool) -> SearchResult:
-        return assistant.search(query, top_k, mode, filters, **how)
+def search(query: str | None, mode: str, explain: bool, **options: Any) -> int:
+    def find(assistant: Assistant, query: str, top_k: int | None, filters: Filters, **how: Any) -> SearchResult:
+        return assistant.search(query, top_k, mode, filters, explain=explain, **how)
 
-    return _answer(query, find, render.result_json, lambda x: render.result_text(x, _mark()), **options)
+    return _answer(query, find, render.result_json, lambda x: render.result_text(x, mark()), **options)
 
 
 _Result = TypeVar("_Result", Answer, SearchResult)
@@ -144,18 +156,22 @@ def _answer(
     series: tuple[str, ...],
     no_expansion: bool,
     literal: bool,
+    ignored: tuple[str, ...],
     batch: IO[bytes] | None,
     as_json: bool,
     **given: Any,
 ) -> int:
     if (question is None) == (batch is None):
         raise KewenError("invalid_request", "请给出一个问题，或用 --batch 给出一个文件（二者取一）。")
-    filters = Filters(document_ids=frozenset(documents) or None, years=_years(years), series=frozenset(series) or None)
+    filters = Filters(
+        document_ids=frozenset(documents) or None, years=years_of(years), series=frozenset(series) or None
+    )
     assistant = assistant_of(given)
     link = Links(assistant.settings).url
 
     def one(question: str) -> _Result:
-        return run(assistant, question, top_k, filters, expansions=not no_expansion, literal=literal)
+        how = {"expansions": not no_expansion, "literal": literal, "ignored": ignored}
+        return run(assistant, question, top_k, filters, **how)
 
     if batch is not None:
         failed = False
@@ -198,22 +214,6 @@ def doctor(as_json: bool, **given: Any) -> int:
         for x in checks:
             click.echo(f"{'✓' if x.ok else '✗'} {x.name}：{x.message}")
     return next((x.exit_code for x in checks if not x.ok), OK)
-
-
-def _mark() -> render.Mark:
-    return render.colour if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else render.bracket
-
-
-def _years(given: str | None) -> tuple[int, int] | None:
-    if given is None:
-        return None
-    match = re.fullmatch(r"(\d{4})(?:[-–](\d{4}))?", given.strip(), re.ASCII)
-    if match is None:
-        raise KewenError("unknown_year", "--year 应写作一个年份或一段年份，如 2025 或 2022-2025。")
-    years = int(match.group(1)), int(match.group(2) or match.group(1))
-    if years[0] > years[1]:
-        raise KewenError("unknown_year", "--year 的起始年份晚于结束年份。")
-    return years
 
 
 def _utf8_streams() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from corpus.catalogue import Record
@@ -13,10 +14,16 @@ from corpus.citations import citation_label
 from corpus.expansions import Expansion
 from corpus.types import Citation, Passage, Span
 from index.query import Reading
+from index.reasons import Meaning, Why, Word
 from index.snapshot import Snapshot
 from index.types import DocumentInfo, Hit
 from service.assistant import SearchResult
 from service.links import Link
+
+_ARMS = {"dense": "按意思 {:.2f}", "lexical": "按字词 {:.2f}", "expansion": "扩展问法 +{:.2f}"}
+_PLACES = {"text": "", "heading": "（标题）", "expansion": "（扩展问法）"}
+# A word of a smaller share of the question, 的 say, is no reason.
+_SMALL = 0.02
 
 Mark = Callable[[str], str]
 """Makes a piece of text stand out."""
@@ -42,17 +49,25 @@ def result_json(result: SearchResult, link: Link) -> dict[str, Any]:
         "generation": result.generation,
         "took_ms": result.took_ms,
         "readings": readings_json(result.readings),
-        "hits": [hit_json(hit, link) for hit in result.hits],
+        "hits": [hit_json(hit, link, why) for hit, why in _explained(result)],
     }
+
+
+def _explained(result: SearchResult) -> Iterator[tuple[Hit, Why | None]]:
+    """The hits, each with why it was found where that was asked for."""
+    whys: Sequence[Why | None] = result.whys if result.whys is not None else [None] * len(result.hits)
+    return zip(result.hits, whys, strict=True)
 
 
 def readings_json(readings: Sequence[Reading]) -> list[dict[str, str]]:
     """What was understood of a question, one object each."""
-    return [{"kind": x.kind, "surface": x.surface, "value": x.value, "message": x.message} for x in readings]
+    return [
+        {"id": x.id, "kind": x.kind, "surface": x.surface, "value": x.value, "message": x.message} for x in readings
+    ]
 
 
-def hit_json(hit: Hit, link: Link) -> dict[str, Any]:
-    """One hit; spans and highlights are in code points of the document's text."""
+def hit_json(hit: Hit, link: Link, why: Why | None = None) -> dict[str, Any]:
+    """One hit; spans and highlights are in code points of the document's text. `why` is None where nobody asked."""
     return {
         "rank": hit.rank,
         "score": hit.score,
@@ -63,7 +78,18 @@ def hit_json(hit: Hit, link: Link) -> dict[str, Any]:
         "citation": citation_json(hit.citation, link),
         "highlights": [list(span) for span in hit.highlights],
         "expansion": expansion_json(hit.expansion),
+        "why": why_json(why) if why else None,
     }
+
+
+def why_json(why: Why) -> dict[str, Any]:
+    """Why a passage was found; shares and likeness to four places, spans in code points of the document's text."""
+
+    def rounded(reason: Word | Meaning) -> dict[str, Any]:
+        record = {name: round(x, 4) if isinstance(x, float) else x for name, x in asdict(reason).items()}
+        return {**record, "spans": [list(span) for span in reason.spans]}
+
+    return {"words": [rounded(x) for x in why.words], "meanings": [rounded(x) for x in why.meanings]}
 
 
 def expansion_json(expansion: Expansion | None) -> dict[str, Any] | None:
@@ -101,8 +127,8 @@ def passage_json(passage: Passage, citation: Citation, link: Link) -> dict[str, 
     }
 
 
-def document_json(document: DocumentInfo, passages: int) -> dict[str, Any]:
-    """What is known of a document."""
+def document_json(document: DocumentInfo, passages: int, own: bool) -> dict[str, Any]:
+    """What is known of a document. `own`: it is the user's, and not of the reports folder."""
     return {
         "id": document.id,
         "title": document.title,
@@ -119,18 +145,29 @@ def document_json(document: DocumentInfo, passages: int) -> dict[str, Any]:
         "sha256": document.sha256,
         "characters": document.characters,
         "passages": passages,
+        "own": own,
     }
 
 
-def outline_json(document: DocumentInfo, passages: Sequence[Passage], snapshot: Snapshot, link: Link) -> dict[str, Any]:
-    """`{"document", "sections", "passages"}`."""
+def outline_json(
+    document: DocumentInfo,
+    passages: Sequence[Passage],
+    snapshot: Snapshot,
+    link: Link,
+    own: bool,
+    with_passages: bool = True,
+) -> dict[str, Any]:
+    """`{"document", "sections", "passages"}`; `passages` are None where they are left out."""
+    listed = (
+        [passage_json(passage, snapshot.citation(passage), link) for passage in passages] if with_passages else None
+    )
     return {
-        "document": document_json(document, len(passages)),
+        "document": document_json(document, len(passages), own),
         "sections": [
             {"path": list(x.path), "level": len(x.path), "restored": x.restored, "span": list(x.span)}
             for x in document.sections
         ],
-        "passages": [passage_json(passage, snapshot.citation(passage), link) for passage in passages],
+        "passages": listed,
     }
 
 
@@ -139,20 +176,23 @@ def outline_json(document: DocumentInfo, passages: Sequence[Passage], snapshot: 
 
 def result_text(result: SearchResult, mark: Mark) -> str:
     """What was understood, then the hits, numbered: citation, the passage with its best sentences marked, and why."""
-    found = hits_text(result.hits, mark)
+    found = _blocks([_hit_text(hit, mark, why) for hit, why in _explained(result)])
     return f"{readings_text(result.readings)}\n\n{found}" if result.readings else found
 
 
 def hits_text(hits: Sequence[Hit], mark: Mark) -> str:
     """The hits, numbered; where there are none, what one can do."""
-    blocks = [_hit_text(hit, mark) for hit in hits]
+    return _blocks([_hit_text(hit, mark) for hit in hits])
+
+
+def _blocks(blocks: Sequence[str]) -> str:
     return "\n\n".join(blocks or ["没有找到相关段落。可以换一种说法，或放宽年份与报告的限制。"])
 
 
 def readings_text(readings: Sequence[Reading]) -> str:
-    """One line: what was understood of the question beside its words."""
-    understood = "；".join(dict.fromkeys(clean(x.message) for x in readings))
-    return f"理解：{understood}。（加 --literal 则按字面检索）"
+    """One line: what was understood of the question beside its words, and how to undo it."""
+    understood = "；".join(f"{clean(x.message)} [{clean(x.id)}]" for x in readings)
+    return f"理解：{understood}。（加 --ignore 方括号里的编号则不那样理解，加 --literal 则全按字面）"
 
 
 def documents_text(documents: Sequence[tuple[DocumentInfo, int]]) -> str:
@@ -213,13 +253,29 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - display_width(text))
 
 
-def _hit_text(hit: Hit, mark: Mark) -> str:
+def _hit_text(hit: Hit, mark: Mark, why: Why | None = None) -> str:
     head = f"[{hit.rank}] {clean(citation_label(hit.citation))}"
     body = marked_text(hit.passage, hit.highlights, mark)
     lines = [head, *(f"    {line}" for line in body.splitlines() if line.strip())]
     if hit.expansion:
         lines.append(f"    〔扩展问法，非原文〕{' '.join(clean(hit.expansion.text).split())}")
+    if why:
+        lines.append(f"    〔为何找到〕{_why_text(hit, why)}")
     return "\n".join(lines)
+
+
+def _why_text(hit: Hit, why: Why) -> str:
+    """One line: what each arm saw, and by which words."""
+    arms = [_ARMS[name].format(score) for name, score in hit.signals.items()]
+    words = [f"{x.text}{_PLACES[x.where]}" for x in why.words if x.weight >= _SMALL]
+    pairs = [(x.asked if x.asked == x.found else f"{x.asked}≈{x.found}", x.where) for x in why.meanings]
+    meanings = [f"{pair}{_PLACES[where]}" for pair, where in pairs]
+    parts = ["，".join(arms), *_listed("字词", words), *_listed("意思", meanings)]
+    return clean("；".join(part for part in parts if part))
+
+
+def _listed(name: str, items: Sequence[str]) -> list[str]:
+    return [f"{name}：{'、'.join(items)}"] if items else []
 
 
 def marked_text(passage: Passage, highlights: Sequence[Span], mark: Mark) -> str:

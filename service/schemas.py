@@ -14,6 +14,7 @@ LONGEST_TEXT = 500
 SAID: dict[str, JsonValue] = {"minLength": 1, "maxLength": 2000, "pattern": "\\S"}
 """What is described of a question. It is checked where all doors check it, and refused with a code of its own."""
 
+Ids = Annotated[list[str], Field(max_length=20, description="不要当真的理解（readings 里的 id），它们的字句照字面检索")]
 Offsets = Annotated[list[int], Field(min_length=2, max_length=2)]
 Kind = Literal["text", "list", "table", "footnote"]
 
@@ -47,6 +48,8 @@ class SearchIn(_Request):
     filters: FiltersIn | None = Field(None, description="检索范围")
     expansion: bool = Field(True, description="是否也按段落的扩展问法检索；false 则只按原文")
     literal: bool = Field(False, description="true 则按字面检索，不理解年份、地点、拼音等")
+    ignore: Ids = []
+    explain: bool = Field(False, description="true 则说明每段为何找到")
 
 
 class AskIn(_Request):
@@ -66,6 +69,7 @@ class AskIn(_Request):
     stream: bool = Field(False, description="true 则以 server-sent events 逐句返回")
     expansion: bool = Field(True, description="是否也按段落的扩展问法检索；false 则只按原文")
     literal: bool = Field(False, description="true 则按字面检索，不理解年份、地点、拼音等")
+    ignore: Ids = []
 
 
 class CitationOut(BaseModel):
@@ -94,47 +98,14 @@ class PassageOut(BaseModel):
     citation: CitationOut = Field(description="出处")
 
 
-class ExpansionOut(BaseModel):
-    """一条扩展问法：检索用语，由语言模型依原文撰写，不是原文，不可引用。"""
-
-    text: str = Field(description="扩展问法")
-    kind: Literal["question", "keywords", "names"] = Field(description="question 问句、keywords 检索词、names 别名")
-    origin: str = Field(description="由谁、依据什么写成")
-
-
 class ReadingOut(BaseModel):
-    """从问题里理解出的一点；literal 为 true 时没有。"""
+    """从问题里理解出的一点；literal 为 true 时没有，ignore 里的也没有。"""
 
+    id: str = Field(description="在这个问题里的编号，放进 ignore 即不再这样理解")
     kind: Literal["filler", "name", "year", "latest", "target", "place", "split"] = Field(description="种类")
     surface: str = Field(description="问题中的原话")
     value: str = Field(description="理解成什么")
     message: str = Field(description="给用户看的一行说明")
-
-
-class HitOut(BaseModel):
-    """一个命中的段落。"""
-
-    rank: int = Field(description="名次，自 1 起")
-    score: float = Field(description="排序分，只在同一次检索内可比")
-    signals: dict[str, float] = Field(
-        description="各路检索看到问题的几成，0 到 1：dense 按意思，lexical 按字词；expansion 为扩展问法加的分"
-    )
-    passage_id: str = Field(description="段落编号")
-    kind: Kind = Field(description="段落种类")
-    text: str = Field(description="原文，逐字不改")
-    citation: CitationOut = Field(description="出处")
-    highlights: list[Offsets] = Field(description="最能回答问题的句子在原文中的位置")
-    expansion: ExpansionOut | None = Field(description="因哪条扩展问法而命中；不是原文，不可引用")
-
-
-class SearchOut(BaseModel):
-    """检索结果，全部出自同一代索引。"""
-
-    query: str = Field(description="所查的问题")
-    generation: str = Field(description="索引的代号")
-    took_ms: float = Field(description="用时（毫秒）")
-    readings: list[ReadingOut] = Field(description="从问题里理解出的年份、地点等")
-    hits: list[HitOut] = Field(description="命中的段落，按相关程度排列")
 
 
 class SentenceOut(BaseModel):
@@ -161,25 +132,6 @@ class ReasonOut(BaseModel):
     message: str = Field(description="给用户看的一句话")
 
 
-class AskOut(BaseModel):
-    """答案；报告中没有依据时 abstained 为 true，hits 只是相近的段落。"""
-
-    question: str = Field(description="所问的问题")
-    resolved: str = Field(description="结合此前的问题补全后的问题")
-    answer: str = Field(description="完整的答案，句末为出处编号")
-    abstained: bool = Field(description="报告中没有找到依据")
-    reason: ReasonOut | None = Field(description="没有答案的原因")
-    confidence: float = Field(description="报告中有答案的把握，0 到 1")
-    mode: Literal["extractive", "generative", "passages"] = Field(description="实际的作答方式")
-    sentences: list[SentenceOut] = Field(description="答案的各句")
-    citations: list[NumberedCitationOut] = Field(description="答案的出处")
-    notices: list[str] = Field(description="读者须知：略去了什么，什么没有用上")
-    readings: list[ReadingOut] = Field(description="从问题里理解出的年份、地点等")
-    generation: str = Field(description="索引的代号")
-    took_ms: float = Field(description="用时（毫秒）")
-    hits: list[HitOut] = Field(description="命中的段落，按相关程度排列")
-
-
 class DocumentOut(BaseModel):
     """一份报告。"""
 
@@ -198,12 +150,22 @@ class DocumentOut(BaseModel):
     sha256: str = Field(description="文件的 sha256")
     characters: int = Field(description="字数（Unicode 码位）")
     passages: int = Field(description="段落数")
+    own: bool = Field(description="自有的资料，可以更正；否则在报告文件夹中，移除只是不再检索")
+
+
+class RemovedOut(BaseModel):
+    """报告文件夹中一份已移除的报告。"""
+
+    id: str = Field(description="报告编号")
+    title: str = Field(description="标题")
+    year: int = Field(description="报告所述年份")
 
 
 class DocumentsOut(BaseModel):
     """全部报告。"""
 
     documents: list[DocumentOut] = Field(description="报告，按清单的次序")
+    removed: list[RemovedOut] = Field(description="报告文件夹中已移除、可以恢复的报告")
 
 
 class AboutIn(_Request):
@@ -250,16 +212,7 @@ class OutlineOut(BaseModel):
 
     document: DocumentOut = Field(description="报告")
     sections: list[SectionOut] = Field(description="章节，按原文的次序")
-    passages: list[PassageOut] = Field(description="段落，按原文的次序")
-
-
-class TextOut(BaseModel):
-    """一段原文。"""
-
-    document_id: str = Field(description="报告编号")
-    start: int = Field(description="起始位置")
-    end: int = Field(description="结束位置（不含）")
-    text: str = Field(description="原文，逐字不改")
+    passages: list[PassageOut] | None = Field(description="段落，按原文的次序；请求时 passages 为 false 的为 null")
 
 
 class HealthOut(BaseModel):

@@ -12,10 +12,11 @@ from service.answer_render import answer_json
 from service.asking import Event, final
 from service.assistant import Assistant
 from service.errors import KewenError
+from service.hit_schemas import AskOut
 from service.links import Links
 from service.routes.events import stream
 from service.routes.sse import event_stream
-from service.schemas import AskIn, AskOut, FiltersIn
+from service.schemas import AskIn, FiltersIn
 from service.threads import in_thread
 
 
@@ -33,7 +34,14 @@ def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[i
 
         def begin() -> Iterator[Event]:
             return assistant.ask_events(
-                body.question, body.top_k, body.mode, filters, body.history, body.expansion, body.literal
+                body.question,
+                body.top_k,
+                body.mode,
+                filters,
+                body.history,
+                body.expansion,
+                body.literal,
+                body.ignore,
             )
 
         if body.stream:

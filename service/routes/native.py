@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query
 
 from service import render
 from service.assistant import Assistant
+from service.hit_schemas import SearchOut
 from service.links import Links
-from service.routes import answers
+from service.routes import answers, texts
 from service.routes.answers import filters_of
 from service.schemas import (
     DocumentsOut,
@@ -20,8 +21,6 @@ from service.schemas import (
     PassageOut,
     ReadyOut,
     SearchIn,
-    SearchOut,
-    TextOut,
 )
 
 VERSION = version("kewen")
@@ -71,9 +70,20 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
 
     @routes.post("/v1/search", tags=["检索"], summary="检索段落", response_model=SearchOut, responses=SEARCHED)
     def search(body: SearchIn) -> dict[str, Any]:
-        """返回最相关的段落，按相关程度排列；每段带出处、各路分数，以及最能回答问题的句子的位置。"""
-        filters = filters_of(body.filters)
-        result = assistant.search(body.query, body.top_k, body.mode, filters, body.expansion, body.literal)
+        """返回最相关的段落，按相关程度排列；每段带出处、各路分数，以及最能回答问题的句子的位置。
+
+        `explain` 为 true 时每段另有 `why`：问题的哪些词在段中，哪些词与段中的词意思相近。
+        """
+        result = assistant.search(
+            body.query,
+            body.top_k,
+            body.mode,
+            filters_of(body.filters),
+            body.expansion,
+            body.literal,
+            body.ignore,
+            body.explain,
+        )
         return render.result_json(result, links.url)
 
     answers.add(routes, assistant, links, _ASKED)
@@ -81,26 +91,21 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     @routes.get("/v1/documents", tags=["报告"], summary="列出报告", response_model=DocumentsOut, responses=_LISTED)
     def documents() -> dict[str, Any]:
         """已编入索引的全部报告。"""
-        return {"documents": [render.document_json(x, count) for x, count in assistant.documents()]}
+        own = assistant.own_documents()
+        return {
+            "documents": [render.document_json(x, count, x.id in own) for x, count in assistant.documents()],
+            "removed": [{"id": x.id, "title": x.title, "year": x.year} for x in assistant.removed_reports()],
+        }
 
     @routes.get(
         "/v1/documents/{document_id}", tags=["报告"], summary="一份报告", response_model=OutlineOut, responses=FOUND
     )
-    def document(document_id: str) -> dict[str, Any]:
+    def document(document_id: str, passages: bool = Query(True, description="false 则不列出段落")) -> dict[str, Any]:
         """一份报告的说明、章节与全部段落。"""
-        return render.outline_json(*assistant.document(document_id), links.url)
+        own = document_id in assistant.own_documents()
+        return render.outline_json(*assistant.document(document_id), links.url, own, passages)
 
-    @routes.get(
-        "/v1/documents/{document_id}/text", tags=["报告"], summary="原文", response_model=TextOut, responses=FOUND
-    )
-    def text(
-        document_id: str,
-        start: int = Query(0, ge=0, description="起始位置，按 Unicode 码位计"),
-        end: int | None = Query(None, ge=0, description="结束位置（不含）；省略则到文末"),
-    ) -> dict[str, Any]:
-        """报告原文的一段，与编入索引时逐字相同。"""
-        piece = assistant.text(document_id, start, end)
-        return {"document_id": document_id, "start": start, "end": start + len(piece), "text": piece}
+    texts.add(routes, assistant, links, FOUND)
 
     @routes.get(
         "/v1/passages/{passage_id}", tags=["报告"], summary="一个段落", response_model=PassageOut, responses=FOUND

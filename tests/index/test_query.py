@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpus.types import Passage
 from index.names import Names
-from index.query import Query, understand
+from index.query import Part, Query, understand
+from index.spelling import plain
 from index.years import plan_of
 from tests.names import learn_names
 
@@ -32,8 +35,12 @@ NAMES = learnt()
 PLANS = {"十五五": 2026}
 
 
-def read(question: str) -> Query:
-    return understand(question, NAMES, reported, 2026, PLANS)
+def read(question: str, *ignored: str) -> Query:
+    return understand(question, NAMES, reported, 2026, PLANS, ignored)
+
+
+def ids(query: Query) -> list[str]:
+    return [x.id for x in query.readings]
 
 
 def readings(question: str, kind: str) -> list[str]:
@@ -276,10 +283,76 @@ def test_without_names_and_reports_the_question_stays():
     assert [part.text for part in query.parts] == [query.text]
 
 
+# -- one thing undone ---------------------------------------------------------------------------------
+
+
+def test_a_year_undone_is_preferred_no_more_and_stays_in_the_text():
+    whole = read("2022年宝山的定位", "year:2022年").parts[-1]
+    assert (whole.text, whole.years, whole.places) == ("2022年宝山的定位", (), ("宝山",))
+    assert read("最新的科创", "latest:最新").parts[-1] == Part("最新的科创")
+    assert ids(read("到2030年宝山的目标", "target:2030年")) == ["place:宝山"]
+
+
+def test_of_several_years_one_is_undone():
+    *parts, whole = read("2015年、2022年和2025年的定位", "year:2022年").parts
+    assert [part.year for part in parts] == [2015, 2025]
+    assert {part.text for part in parts} == {"2022年的定位"}
+    assert whole.years == (2015, 2025)
+    assert len(read("2015年和2022年的定位", "year:2022年").parts) == 1
+
+
+def test_of_several_places_one_is_undone():
+    *parts, whole = read("徐汇、长宁和闵行区的大学", "place:长宁").parts
+    assert {part.place: part.text for part in parts} == {"徐汇": "徐汇、长宁的大学", "闵行": "长宁和闵行区的大学"}
+    assert whole.places == ("徐汇", "闵行")
+    (only,) = read("徐汇和长宁的大学", "place:长宁").parts
+    assert (only.text, only.places, only.place) == ("徐汇和长宁的大学", ("徐汇",), None)
+
+
+def test_a_split_undone_is_one_question_that_prefers_all():
+    (whole,) = read("徐汇和长宁的大学", "split").parts
+    assert whole == Part("徐汇和长宁的大学", (), ("徐汇", "长宁"))
+    (whole,) = read("宝山历年的定位", "split").parts
+    assert whole == Part("宝山历年的定位", (), ("宝山",))
+
+
+@pytest.mark.parametrize(
+    ("question", "ignored"),
+    [
+        ("minhang有哪些园区", "name:minhang"),
+        ("zhang jiang bao shan yuan有什么", "name:zhang jiang bao shan yuan"),
+        ("张江保山园有什么", "name:张江保山园"),
+        ("大零号弯的规划", "name:大零号弯"),
+        ("请问宝山有多少家企业", "filler:请问"),
+        ("宝山有多少家企业呀？", "filler:呀"),
+    ],
+)
+def test_a_name_or_politeness_undone_stays_as_it_was_typed(question, ignored):
+    assert ignored in ids(read(question))
+    query = read(question, ignored)
+    assert query.parts[-1].text == question
+    assert ignored not in ids(query)
+
+
 PIECES = [
     "徐汇", "长宁", "寶山區", "和", "与", "对比", "、", " vs ", "2015年", "2022", "-", "到", "去年", "历年",
     "前后几份报告", "“十五五”规划", "十四五规划", "请问", "呢", "？", "十四五期间", "15年", "minhang", "zhang jiang", "张江保山园", "百分之五", "一千二百家", "的", "or", " ",
 ]  # fmt: skip
+
+
+def check_undoing(query: Query, undo: Callable[..., Query]) -> None:
+    """Any reading can be undone; the others keep their ids, and with none left the question is its words alone."""
+    known = set(ids(query))
+    for one in query.readings:
+        less = set(ids(undo(one.id)))
+        assert one.id not in less
+        if one.kind in ("year", "latest", "target", "split"):
+            assert known - less <= {one.id, "split"}
+    ignored: list[str] = []
+    while more := ids(undo(*ignored)):
+        assert not set(more) & set(ignored)
+        ignored += more
+    assert undo(*ignored).parts == (Part(plain(query.text)),)
 
 
 @settings(max_examples=300, deadline=None)
@@ -292,6 +365,7 @@ PIECES = [
 @example("  历年", 2026)
 def test_understanding_never_fails_and_never_asks_for_nothing(text, today):
     query = understand(text, NAMES, reported, today, PLANS)
+    check_undoing(query, lambda *ignored: understand(text, NAMES, reported, today, PLANS, ignored))
     assert query.text == text
     assert query.parts
     assert all(part.text.strip() for part in query.parts) or not text.strip()
