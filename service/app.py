@@ -14,7 +14,21 @@ from service.errors import KewenError
 from service.guard import Doorkeeper, Guard
 from service.keys import KeyRing
 from service.links import Links
-from service.routes import chat, dify, embeddings, library, native, rerank, source, tools, widget
+from service.routes import (
+    chat,
+    compare,
+    dify,
+    embeddings,
+    evaluation,
+    library,
+    native,
+    pictures,
+    rerank,
+    site,
+    source,
+    tools,
+    widget,
+)
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +38,7 @@ _DESCRIPTION = (
     "在上海科技创新报告中检索原文。每个命中的段落都带有可逐字回查的出处；位置一律按 Unicode 码位计。"
     '出错时响应为 `{"error": {"code", "message", "detail", "request_id"}}`。'
 )
-_ROUTERS = (native, library, chat, embeddings, rerank, dify, tools, source, widget)
+_ROUTERS = (native, compare, library, pictures, chat, embeddings, rerank, dify, tools, source, widget, evaluation)
 
 
 def create_app(assistant: Assistant, settings: Settings) -> FastAPI:
@@ -45,6 +59,7 @@ def create_app(assistant: Assistant, settings: Settings) -> FastAPI:
     )
     for routes in _ROUTERS:
         app.include_router(routes.router(assistant, links))
+    site.add(app)
     if mcp:
         app.router.routes.append(Route("/mcp", mcp))
     handlers.install(app)

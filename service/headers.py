@@ -14,6 +14,13 @@ _DOCS = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Swagger UI starts by a script within its page. Nothing of a document stands there."""
+_APP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types lit-html"
+)
+"""Its own scripts alone, and no text of a document ever becomes HTML: but for lit-html, which makes its templates of
+what is written in them, nothing may (W3C Trusted Types)."""
 _IS_DOCS = re.compile(r"/docs(?:/.*)?")
 _SHARED = ("/healthz", "/widget.js")
 """What the ask box loads into the pages of others."""
@@ -22,7 +29,7 @@ _SHARED = ("/healthz", "/widget.js")
 def secure(headers: MutableHeaders, path: str) -> None:
     """Add to a response's headers what is missing; what a route has set stays."""
     is_page = headers.get("content-type", "").startswith("text/html")
-    page = _DOCS if _IS_DOCS.fullmatch(path) else _PAGE
+    page = _APP if path == "/" else _DOCS if _IS_DOCS.fullmatch(path) else _PAGE
     for name, value in {
         "Content-Security-Policy": page if is_page else _NOTHING,
         "X-Content-Type-Options": "nosniff",
@@ -32,6 +39,7 @@ def secure(headers: MutableHeaders, path: str) -> None:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "cross-origin" if path in _SHARED else "same-origin",
         "X-Robots-Tag": "noindex",
-        "Cache-Control": "no-store",
+        # The page's files belong together: each is asked for anew, and not sent where it is still the same.
+        "Cache-Control": "no-cache" if path.startswith("/web/") else "no-store",
     }.items():
         headers.setdefault(name, value)

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.routing import Mount
 
-_FILES = {"/static-offline-docs": "/swagger-ui.css"}
+_FILES = {"/static-offline-docs": "/swagger-ui.css", "/web": "/source.css"}
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, set[str]]]:

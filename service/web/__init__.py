@@ -1,8 +1,12 @@
-"""Files that browsers load: the widget, and the style of the source page."""
+"""Files that browsers load: the page, the style of the source page, and the widget."""
 
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
+
+PAGE = Path(str(files("service.web"))) / "page"
+"""The page's own folder: all of it is served, as it is, at `/web`."""
 
 
 def read(name: str) -> bytes:

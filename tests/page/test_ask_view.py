@@ -170,7 +170,6 @@ def test_light_and_dark_follow_the_system_until_one_is_chosen(person, url, schem
     assert person.run(brightness) is False
     person.open(url)
     assert person.run(brightness) is False
-    person.run("localStorage.clear()")
 
 
 def test_the_page_speaks_english_and_remembers_it(person, url):
@@ -185,4 +184,3 @@ def test_the_page_speaks_english_and_remembers_it(person, url):
     person.sees("Sources")
     person.click("中文")
     person.sees("出处")
-    person.run("localStorage.clear()")
