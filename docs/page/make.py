@@ -9,18 +9,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 from click.testing import CliRunner
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from service.cli import kewen
-from service.settings import load_settings
+from service.settings import Settings, load_settings
 from tests.browser import FLAGS, Browser
+from tests.corpus.hostile_pdf import encrypted
 from tests.live import serving
 from tests.page.person import Person
 
 HERE = Path(__file__).parent
-PDF = HERE.parent.parent / "tests/files/pdf/district.pdf"
+PDFS = HERE.parent.parent / "tests/files/pdf"
+REPORT, LOCKED = PDFS / "chromium-shanghai-2022-districts.pdf", "加密的报告.pdf"
 QUESTION = "宝山区有多少家生物医药企业？"
 COMPARED = "2015年和2022年，黄浦区的创新重点有什么不同？"
 NOT_SAID = "宝山区区长是谁？"
@@ -61,7 +64,7 @@ def main() -> None:
             album = Album(driver, url)
             _ask(album)
             _others(album)
-            _documents(album)
+            _documents(album, Path(folder))
         with serving(replace(settings, api_key="k" * 40)) as url:
             Album(driver, url).take("key", lambda person: person.sees("请输入密钥"))
         _away(driver, settings)
@@ -124,17 +127,50 @@ def _others(album: Album) -> None:
     album.take("evaluation", at("evaluation", "%"))
 
 
-def _documents(album: Album) -> None:
+def _documents(album: Album, folder: Path) -> None:
+    locked = folder / LOCKED
+    locked.write_bytes(encrypted(b"secret", b"owner"))
+
     def listed(person: Person) -> None:
         person.open(f"{album.url}/#/documents")
         person.sees("宝山区科技创新", "main")
 
+    def added(person: Person) -> None:
+        listed(person)
+        person.browser.driver.find_element("css selector", "input[type=file]").send_keys(f"{REPORT}\n{locked}")
+        person.sees("已加入", "main")
+        person.sees("加密", "main")
+        person.browser.wait(lambda: person.count("progress") == 0, "both to be read")
+
+    def corrected(person: Person) -> None:
+        listed(person)
+        person.click("详情", "main")
+        person.click("更正", "main")
+
+    def pictured(person: Person) -> None:
+        person.open(f"{album.url}/#/search?q=元宇宙产业&document={REPORT.stem}")
+        person.click("看原文", "main")
+        person.click("页面图", ".panel")
+        person.browser.wait(lambda: person.count(".panel rect") > 0, "the boxes")
+
     album.take("documents", listed)
     album.take("documents-phone", listed, size=PHONE)
+    album.take("documents-added", added)
+    album.take("documents-correct", corrected)
+    album.take("page-image", pictured, size=(1440, 900))
+
+    def removed(person: Person) -> None:
+        person.open(f"{album.url}/#/search?q=元宇宙产业&document={REPORT.stem}")
+        person.sees("为何找到", "main")
+        httpx.delete(f"{album.url}/v1/documents/{REPORT.stem}").raise_for_status()
+        person.click("看原文", "main")
+        person.sees("已被移除", ".panel")
+
+    album.take("removed", removed)
 
 
-def _away(driver: webdriver.Chrome, settings: object) -> None:
-    service = serving(settings)  # type: ignore[arg-type]
+def _away(driver: webdriver.Chrome, settings: Settings) -> None:
+    service = serving(settings)
     url = service.__enter__()
 
     def walk(person: Person) -> None:

@@ -24,9 +24,9 @@ const t = words({
   skip: ["跳到正文", "Skip to content"],
   sections: ["各栏", "Sections"],
   other: ["English", "中文"],
-  auto: ["随系统", "System theme"],
-  light: ["浅色", "Light"],
-  dark: ["深色", "Dark"],
+  auto: ["随系统", "as the system"],
+  light: ["浅色", "light"],
+  dark: ["深色", "dark"],
   theme: ["颜色：{now}", "Theme: {now}"],
   down: ["连不上科问服务，正在重试。已输入的内容都还在。", "Can't reach kewen, trying again. What you typed is kept."],
 });
@@ -52,7 +52,7 @@ function head() {
     </nav>
     <div class="tools">
       <button class="tool" lang=${other === "en" ? "en" : "zh-Hans"} @click=${switched}>${t("other")}</button>
-      <button class="tool" @click=${() => setTheme(next)} aria-label=${t("theme", { now: t(theme()) })}>${t(theme())}</button>
+      <button class="tool" @click=${() => setTheme(next)}>${t("theme", { now: t(theme()) })}</button>
     </div>
   </header>`;
 }
