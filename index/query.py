@@ -99,16 +99,20 @@ def understand(
     """Read a question against the corpus's names.
 
     `reported(places)` gives the years of the reports that speak of all the places, rising; `today` is this year;
-    `plans` are the years of the reports that are a plan, by its name; `ignored` are ids of readings to leave aside:
-    their words stay in the text and mean no more than other words.
+    `plans` are the years of the reports that are a plan, by its name; `ignored` are readings to leave aside, each by its
+    id or its surface: their words stay in the text and mean no more than other words.
     """
-    text, left_out = without_filler(plain(question), lambda x: _id("filler", x) in ignored)
-    text, changed = corrected(text, names, lambda x: _id("name", x) in ignored)
+
+    def is_ignored(kind: ReadingKind, surface: str = "") -> bool:
+        return _id(kind, surface) in ignored or (surface != "" and surface in ignored)
+
+    text, left_out = without_filler(plain(question), lambda x: is_ignored("filler", x))
+    text, changed = corrected(text, names, lambda x: is_ignored("name", x))
     places = _places(text, names)
-    kept = [place for place in places if _id("place", place.value) in ignored]
+    kept = [place for place in places if is_ignored("place", place.value)]
     named = tuple(dict.fromkeys(place.value for place in places if place not in kept))
     years = asked_years(text, reported(()), reported(named), today, plans)
-    left = [span for span in years if _year_reading(text, span).id in ignored]
+    left = [span for span in years if is_ignored((x := _year_reading(text, span)).kind, x.surface)]
     asked = tuple(dict.fromkeys(year for span in years if span not in left for year in span.years))
     whole = Part(text, asked, () if _names_others(text, places) else named)
     readings = [Reading("filler", x, "") for x in left_out] + [Reading("name", was, name) for was, name in changed]
@@ -116,7 +120,7 @@ def understand(
     readings += [Reading("place", x, x) for x in whole.places]
     years = [span for span in years if span.years]
     parts: list[Part] = []
-    if _id("split") not in ignored:
+    if not is_ignored("split"):
         parts = _split_places(text, places, kept, whole) or _split_years(text, years, left, whole, reported)
     if len(parts) > 1:
         readings.append(Reading("split", question, "；".join(map(_part_name, parts))))

@@ -107,7 +107,13 @@ def _retrieval_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--series", multiple=True, metavar="系列", help="只查这个系列，可重复。"),
         click.option("--no-expansion", is_flag=True, help="只按原文检索，不用段落的扩展问法。"),
         click.option("--literal", is_flag=True, help="按字面检索，不理解年份、地点、拼音等。"),
-        click.option("--ignore", "ignored", multiple=True, metavar="编号", help="不要当真的一条理解，可重复。"),
+        click.option(
+            "--ignore",
+            "ignored",
+            multiple=True,
+            metavar="词",
+            help="不要这样理解的词，如 宝山、2022年；split 则不分开问。可重复。",
+        ),
         click.option(
             "--batch", type=click.File("rb"), metavar="文件", help="逐行读 JSON：{id, question}；- 为标准输入。"
         ),

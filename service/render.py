@@ -191,8 +191,9 @@ def _blocks(blocks: Sequence[str]) -> str:
 
 def readings_text(readings: Sequence[Reading]) -> str:
     """One line: what was understood of the question beside its words, and how to undo it."""
-    understood = "；".join(f"{clean(x.message)} [{clean(x.id)}]" for x in readings)
-    return f"理解：{understood}。（加 --ignore 方括号里的编号则不那样理解，加 --literal 则全按字面）"
+    understood = "；".join(dict.fromkeys(clean(x.message) for x in readings))
+    word = next((clean(x.surface) for x in reversed(readings) if x.kind != "split"), "split")
+    return f"理解：{understood}。（加 --ignore {word} 可去掉一条，加 --literal 则按字面检索）"
 
 
 def documents_text(documents: Sequence[tuple[DocumentInfo, int]]) -> str:

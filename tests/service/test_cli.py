@@ -31,9 +31,7 @@ def test_first_use_builds_the_index_and_answers(kewen):
     assert code == OK
     assert "正在为报告建立索引" in err
     understood, answer, head, evidence = out.rstrip("\n").split("\n\n")
-    assert understood == (
-        "理解：优先讲宝山的段落 [place:宝山]。（加 --ignore 方括号里的编号则不那样理解，加 --literal 则全按字面）"
-    )
+    assert understood == "理解：优先讲宝山的段落。（加 --ignore 宝山 可去掉一条，加 --literal 则按字面检索）"
     assert re.fullmatch(r"【生物医药.*449 家.*】.*。 \[1\]\n（把握 \d+%）", answer)
     assert head == "依据："
     assert evidence.startswith(f"[1] {LABEL}\n")
@@ -484,14 +482,8 @@ MUCH = "请问minhang和徐汇2022年的大学"
 def test_what_was_understood_is_shown_and_a_literal_question_is_not_understood(ready):
     out = ready("ask", MUCH)[1]
     first = out.splitlines()[0]
-    assert first.startswith("理解：略去“请问” [filler:请问]；“minhang”当作“闵行” [name:minhang]；")
-    for part in (
-        "优先 2022 年的报告 [year:2022年]",
-        "优先讲闵行的段落 [place:闵行]",
-        "分成几问分别查：闵行；徐汇 [split]",
-        "--ignore",
-        "--literal",
-    ):
+    assert first.startswith("理解：略去“请问”；“minhang”当作“闵行”；")
+    for part in ("优先 2022 年的报告", "优先讲闵行的段落", "分成几问分别查：闵行；徐汇", "--ignore 徐汇", "--literal"):
         assert part in first
     assert "理解：" not in ready("ask", MUCH, "--literal")[1]
 

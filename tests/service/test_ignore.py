@@ -103,12 +103,13 @@ def test_too_many_ids_are_refused_whoever_calls(assistant):
 def test_the_command_ignores_and_says_how(kewen, shared_home, monkeypatch, command):
     monkeypatch.setenv("KEWEN_HOME", str(shared_home))
     first = kewen(command, MUCH)[1].splitlines()[0]
-    assert "[year:2022年]" in first
-    assert "--ignore" in first
-    less = kewen(command, MUCH, "--ignore", "year:2022年", "--ignore", "split")[1].splitlines()[0]
-    assert "2022" not in less
-    assert "[split]" not in less
-    assert "[place:闵行]" in less
+    assert "2022 年" in first
+    assert "--ignore 徐汇" in first
+    for year in ("2022年", "year:2022年"):
+        less = kewen(command, MUCH, "--ignore", year, "--ignore", "split")[1].splitlines()[0]
+        assert "2022" not in less
+        assert "分成几问" not in less
+        assert "优先讲闵行的段落" in less
     readings = json.loads(kewen(command, MUCH, "--json", "--ignore", "place:徐汇")[1])["readings"]
     assert [x["id"] for x in readings] == ["filler:请问", "name:minhang", "year:2022年", "place:闵行"]
     assert kewen(command, MUCH, *["--ignore", "x"] * 21)[0] == USAGE
