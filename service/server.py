@@ -39,7 +39,7 @@ def run(settings: Settings, notify: Notify) -> int:
         assistant.ask("科技创新", mode="extractive")  # the first who asks need not wait for dictionaries
         app = create_app(assistant, settings)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        notify(f"科问已就绪：http://{host}:{settings.port}（接口说明 /docs，按 Ctrl+C 停止）")
+        notify(f"科问已就绪：http://{host}:{settings.port}（用浏览器打开即是网页；接口说明 /docs；按 Ctrl+C 停止）")
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=_LAST_SECONDS)
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn raises the signal that stopped it once more when all requests are answered.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -116,3 +117,9 @@ def test_the_page_itself_is_open_and_what_it_shows_is_not(assistant, settings, t
 def test_nothing_beside_the_page_can_be_reached_through_it(client):
     for path in ("/web/%2e%2e/__init__.py", "/web/..%2f__init__.py", "/web/vendor/../../__init__.py", "/web/"):
         assert client.get(path).status_code == 404, path
+
+
+def test_each_picture_of_the_page_is_shown_and_each_that_is_shown_is_there():
+    folder = Path(__file__).parent.parent.parent / "docs/page"
+    shown = re.findall(r"\((\S+\.png)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert sorted(shown) == sorted(x.name for x in folder.glob("*.png"))
