@@ -6,6 +6,9 @@ Only where a number is counted or measured, so that names keep their words: 三�
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
+
+from corpus.types import Span
 
 _DIGITS = {c: str(n) for n, c in enumerate("零一二三四五六七八九")} | {"〇": "0", "两": "2"}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
@@ -29,13 +32,30 @@ def fold_numbers(text: str) -> str:
     >>> fold_numbers("六家企业增长百分之二点五，二〇二五年超过一千二百个，三区联动")
     '6家企业增长2.5%，2025年超过1200个，三区联动'
     """
-    text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
-    if not _ANY.search(text):
-        return text
-    text = _PERCENT.sub(lambda m: _arabic(m, "%"), text)
-    text = _YEAR.sub(lambda m: "".join(_DIGITS[c] for c in m.group(1)), text)
-    text = _COUNTED.sub(lambda m: m.group() if _FIXED.match(m.string, m.start()) else _arabic(m, ""), text)
-    return _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
+    for pattern, digits in _steps(text):
+        text = pattern.sub(digits, text)
+    return text
+
+
+def fold_numbers_at(text: str, places: Sequence[Span]) -> tuple[str, Sequence[Span]]:
+    """As `fold_numbers`, of a text whose character `n` comes from `places[n]`: each digit comes from its whole numeral.
+
+    >>> fold_numbers_at("满二十五家", [(n, n + 1) for n in range(5)])
+    ('满25家', [(0, 1), (1, 4), (1, 4), (4, 5)])
+    """
+    for pattern, digits in _steps(text):
+        pieces: list[str] = []
+        known: list[Span] = []
+        end = 0
+        for match in pattern.finditer(text):
+            said = digits(match)
+            if said != match.group():
+                pieces += [text[end : match.start()], said]
+                whole = places[match.start()][0], places[match.end() - 1][1]
+                known += [*places[end : match.start()], *[whole] * len(said)]
+                end = match.end()
+        text, places = "".join([*pieces, text[end:]]), [*known, *places[end:]]
+    return text, places
 
 
 def value(numeral: str) -> int | None:
@@ -67,3 +87,26 @@ def _arabic(match: re.Match[str], after: str) -> str:
         return match.group()
     fraction = "".join(_DIGITS[c] for c in match.group(2)) if match.group(2) else ""
     return f"{whole}{'.' + fraction if fraction else ''}{after}"
+
+
+def _ungrouped(match: re.Match[str]) -> str:
+    return match.group().replace(",", "")
+
+
+def _counted(match: re.Match[str]) -> str:
+    return match.group() if _FIXED.match(match.string, match.start()) else _arabic(match, "")
+
+
+_NUMERALS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = (
+    (_PERCENT, lambda m: _arabic(m, "%")),
+    (_YEAR, lambda m: "".join(_DIGITS[c] for c in m.group(1))),
+    (_COUNTED, _counted),
+)
+
+
+def _steps(text: str) -> Iterator[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
+    """What is replaced by what, one after the other."""
+    yield _GROUPED, _ungrouped
+    if _ANY.search(text):
+        yield from _NUMERALS
+        yield _GROUPED, _ungrouped

@@ -62,7 +62,7 @@ class HybridRetriever:
     def understand(self, question: str, today: date | None = None, ignored: Collection[str] = frozenset()) -> Query:
         """The question read against this corpus: its years, places, parts, and names misspelt.
 
-        `ignored` are ids of readings to leave aside.
+        `ignored` are readings to leave aside, by id or surface.
         """
         year = (today or date.today()).year
         return understand(question, self.snapshot.names, self._years_of, year, self._plans, ignored)

@@ -27,12 +27,7 @@ _TAIL = re.compile(r"(?:呀|啊|呢|(?<![酒网贴])吧|哈|啦|喔|哦|嘛|谢�
 
 def plain(question: str) -> str:
     """The question in Simplified characters of usual width, with digits for counted numerals."""
-    return fold_numbers(fold_letters(question))
-
-
-def fold_letters(text: str) -> str:
-    """The text in Simplified characters of usual width, one for one: offsets stay what they were."""
-    return "".join(map(_fold, text))
+    return fold_numbers("".join(map(_fold, question)))
 
 
 def without_filler(text: str, is_kept: Callable[[str], bool]) -> tuple[str, list[str]]:

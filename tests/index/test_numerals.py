@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from index.numerals import fold_numbers, value
+from index.numerals import fold_numbers, fold_numbers_at, value
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,16 @@ def test_every_number_is_read_as_it_is_written(number):
 def test_folding_never_fails_and_twice_changes_nothing(text):
     once = fold_numbers(text)
     assert fold_numbers(once) == once
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text("一二三五十百千万亿零〇两点分之年家个%1234,. 甲", max_size=40))
+@example("1,200家，二〇二五年增百分之二点五")
+def test_every_digit_comes_from_its_numeral(text):
+    folded, places = fold_numbers_at(text, [(n, n + 1) for n in range(len(text))])
+    assert folded == fold_numbers(text)
+    assert len(places) == len(folded)
+    assert list(places) == sorted(places)
+    for character, (start, end) in zip(folded, places, strict=True):
+        is_digit = character in "0123456789.%" and text[start] in "一二三五十百千零〇两1234"
+        assert is_digit or text[start:end] == character
