@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from corpus.types import Citation, Span
+from corpus.types import Citation, Span, merge_spans
 from eval.measures import carries, mean_with_interval
 from eval.types import Question
 from service.assistant import Assistant
@@ -91,16 +91,8 @@ def _shown(citations: Iterable[Citation]) -> _Shown:
     spans: dict[str, list[Span]] = {}
     for citation in citations:
         spans.setdefault(citation.document_id, []).extend(citation.spans)
-    apart = {name: _apart(some) for name, some in spans.items()}
-    return _Shown(apart, sum(end - start for some in apart.values() for start, end in some))
-
-
-def _apart(spans: Iterable[Span]) -> list[Span]:
-    found: list[Span] = []
-    for start, end in sorted(spans):
-        start = max(start, found[-1][1]) if found else start
-        found += [(start, end)] if start < end else []
-    return found
+    merged = {name: merge_spans(some) for name, some in spans.items()}
+    return _Shown(merged, sum(end - start for some in merged.values() for start, end in some))
 
 
 def _of_comparison(comparison: Comparison) -> _Shown:
@@ -115,7 +107,7 @@ def _of_answer(assistant: Assistant, question: str) -> _Shown:
     return _shown(x.citation for x in assistant.ask(question).citations)
 
 
-_WAYS = {"compare": "kewen compare", "search": f"search, {_PASSAGES} passages", "ask": "ask"}
+_WAYS = {"compare": "`kewen compare`", "search": f"search, {_PASSAGES} passages", "ask": "ask"}
 
 
 def table(name: str, measured: Mapping[str, Any]) -> str:

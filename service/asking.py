@@ -25,7 +25,8 @@ from service.verification import Verifier
 class Asking:
     """How a question is to be answered.
 
-    `history` are the earlier questions of the conversation, oldest first; `ignored` ids of readings to leave aside.
+    `history` are the earlier questions of the conversation, oldest first; `ignored` are readings to leave aside, by id or
+    surface.
     """
 
     top_k: int
@@ -44,7 +45,7 @@ class Answerer:
         self.retriever = retriever
         self._words = words
         self._threshold = threshold
-        self._reader = EvidenceReader(retriever.snapshot, words, words.fingerprint)
+        self.reader = EvidenceReader(retriever.snapshot, words, words.fingerprint)
 
     def events(
         self, question: str, asking: Asking, model: ChatModel | None, seconds: float, notice: str = ""
@@ -70,7 +71,7 @@ class Answerer:
         """What the confidence in an answer is computed from."""
         query = self.retriever.understand(question)
         hits = self.retriever.search(query, POOL, expansions=expansions)
-        evidence = self._reader.read(query.parts[-1], hits, expansions)
+        evidence = self.reader.read(query.parts[-1], hits, expansions)
         return signals(evidence, best_candidate(evidence, hits))
 
     def _resolved(self, question: str, asking: Asking, model: ChatModel | None, seconds: float) -> str:
@@ -103,7 +104,7 @@ class Answerer:
         if is_small_talk(resolved):
             return replace(answer, reason=small_talk(), hits=[]), []
         part = query.parts[-1]
-        evidence = self._reader.read(part, pool, asking.expansions)
+        evidence = self.reader.read(part, pool, asking.expansions)
         if not evidence.candidates:
             return replace(answer, reason=no_passage()), pool
         best = best_candidate(evidence, pool)
@@ -115,13 +116,13 @@ class Answerer:
             return replace(answer, reason=reason(part, evidence, best, pool)), pool
 
         def read(part: Part, hits: Sequence[Hit]) -> Evidence:
-            return self._reader.read(part, hits, asking.expansions)
+            return self.reader.read(part, hits, asking.expansions)
 
         sentences, citations = compose(query, pool, evidence, read, self.retriever.snapshot)
         return replace(answer, sentences=sentences, citations=citations), pool
 
     def _chance(self, evidence: Evidence, best: Candidate, hits: Sequence[Hit], expansions: bool) -> float:
-        is_expanded = expansions and self._reader.has_questions(hits[best.hit].passage.id)
+        is_expanded = expansions and self.reader.has_questions(hits[best.hit].passage.id)
         return round(confidence(evidence, best, is_expanded), 3)
 
 

@@ -23,11 +23,12 @@ from service.checks import (
     checked_history,
     checked_ignored,
     checked_mode,
+    checked_per_year,
     checked_query,
     checked_top_k,
 )
 from service.comparing import Comparer
-from service.comparisons import Comparing, Comparison, checked_per_year
+from service.comparisons import Comparing, Comparison
 from service.errors import KewenError, echo, listed, user_errors
 from service.keeper import IndexKeeper
 from service.llm import ChatModel
@@ -69,7 +70,7 @@ class Assistant(IndexKeeper):
         """The best passages for a question; with `explain`, why each was found.
 
         `expansions=False` leaves the expansions of passages aside; `literal` takes the question by its words alone;
-        `ignored` are ids of readings to leave aside.
+        `ignored` are readings to leave aside, by id or surface.
 
         Raises:
             KewenError: `empty_query`, `query_too_long`, `invalid_request`, `unknown_mode`, `unknown_year`,
@@ -105,7 +106,7 @@ class Assistant(IndexKeeper):
         """The answer to a question: in the reports' own words, or in the mode `generative` in a language model's.
 
         `mode` is one of `answers.ANSWER_MODES`, the setting `answer_mode` by default; `history` are the earlier questions
-        of the conversation, oldest first; `ignored` are ids of readings to leave aside.
+        of the conversation, oldest first; `ignored` are readings to leave aside, by id or surface.
 
         Raises:
             KewenError: as `search`; a language model that can't be had is a notice, not an error.
@@ -176,10 +177,10 @@ class Assistant(IndexKeeper):
         Raises:
             KewenError: as `search`.
         """
-        subject = checked_query(subject, self.settings.max_question)
+        subject = checked_query(subject, self.settings.max_question, "对照的对象")
         aspect = aspect.strip() if aspect and aspect.strip() else None
         if aspect:
-            checked_query(f"{subject} {aspect}", self.settings.max_question)
+            checked_query(f"{subject} {aspect}", self.settings.max_question, "对照的对象与方面合起来")
         checked_per_year(per_year)
         comparer = self._comparer()
         check_filters(comparer.retriever.snapshot, filters)
@@ -195,12 +196,11 @@ class Assistant(IndexKeeper):
 
     def _comparer(self) -> Comparer:
         """What compares over the newest generation."""
-        retriever = self.retriever()
+        answerer = self.answerer()
         comparer = self._compared
-        if comparer is None or comparer.retriever is not retriever:
-            with user_errors():
-                words = retriever.encoder if isinstance(retriever.encoder, BundledEncoder) else BundledEncoder()
-            self._compared = comparer = Comparer(retriever, words, self.settings.min_confidence)
+        if comparer is None or comparer.retriever is not answerer.retriever:
+            comparer = Comparer(answerer.retriever, answerer.reader, self.settings.min_confidence)
+            self._compared = comparer
         return comparer
 
     # -- the library ------------------------------------------------------------------------------
@@ -228,29 +228,12 @@ class Assistant(IndexKeeper):
         Raises:
             KewenError: `not_found`.
         """
-        snapshot = self._snapshot_with(document_id)
-        passages = [snapshot.rows[n].passage for n in snapshot.rows_of(document_id)]
-        return snapshot.documents[document_id], passages, snapshot
-
-    def text(self, document_id: str, start: int = 0, end: int | None = None) -> str:
-        """The document's text between two offsets in code points, exactly as it was indexed.
-
-        Raises:
-            KewenError: `not_found`, or `invalid_request` where the offsets are outside the text.
-        """
-        snapshot = self._snapshot_with(document_id)
-        length = snapshot.documents[document_id].characters
-        end = length if end is None else end
-        if not 0 <= start <= end <= length:
-            raise KewenError("invalid_request", f"位置应满足 0 ≤ start ≤ end ≤ {length}。")
-        return snapshot.text(document_id)[start:end]
-
-    def _snapshot_with(self, document_id: str) -> Snapshot:
         snapshot = self.retriever().snapshot
         if document_id not in snapshot.documents:
             known = listed(snapshot.documents)
             raise KewenError("not_found", f"没有编号为 {echo(document_id)} 的报告。现有：{known}。")
-        return snapshot
+        passages = [snapshot.rows[n].passage for n in snapshot.rows_of(document_id)]
+        return snapshot.documents[document_id], passages, snapshot
 
     def passage(self, passage_id: str) -> tuple[Passage, Snapshot]:
         """One passage by its id, and the snapshot it comes from.

@@ -8,24 +8,25 @@ from collections.abc import Collection, Sequence
 from index.snapshot import Snapshot
 from index.types import MODES, Filters, Mode
 from service.answers import ANSWER_MODES, AnswerMode
+from service.comparisons import MOST_PER_YEAR
 from service.errors import KewenError, echo, listed
 
 _LAST_QUESTIONS = 10
 _MOST_IGNORED = 20
 
 
-def checked_query(query: str, longest: int) -> str:
-    """The question without white space about it.
+def checked_query(query: str, longest: int, what: str = "问题") -> str:
+    """The question, or `what` else is asked with, without white space about it.
 
     Raises:
         KewenError: `empty_query`, `query_too_long`, or `invalid_request` for control characters.
     """
     if len(query) > longest:
-        raise KewenError("query_too_long", f"问题超过 {longest} 字（现为 {len(query)} 字）。请缩短后再问。")
+        raise KewenError("query_too_long", f"{what}超过 {longest} 字（现为 {len(query)} 字）。请缩短后再问。")
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n" for c in query):
-        raise KewenError("invalid_request", "问题含有控制字符。请去掉后再问。")
+        raise KewenError("invalid_request", f"{what}含有控制字符。请去掉后再问。")
     if not query.strip():
-        raise KewenError("empty_query", "问题是空的。请写下要问的内容。")
+        raise KewenError("empty_query", f"{what}是空的。请写下要问的内容。")
     return query.strip()
 
 
@@ -38,6 +39,17 @@ def checked_top_k(top_k: int, largest: int) -> int:
     if not 1 <= top_k <= largest:
         raise KewenError("invalid_request", f"top_k 应在 1 到 {largest} 之间（现为 {echo(top_k, 20)}）。")
     return top_k
+
+
+def checked_per_year(per_year: int) -> int:
+    """How many sentences a year.
+
+    Raises:
+        KewenError: `invalid_request`.
+    """
+    if not 1 <= per_year <= MOST_PER_YEAR:
+        raise KewenError("invalid_request", f"每年的句数应在 1 到 {MOST_PER_YEAR} 之间（现为 {echo(per_year, 20)}）。")
+    return per_year
 
 
 def checked_mode(mode: str) -> Mode:
@@ -74,7 +86,7 @@ def checked_history(history: Sequence[str], longest: int) -> tuple[str, ...]:
 
 
 def checked_ignored(ignored: Collection[str]) -> frozenset[str]:
-    """The ids of readings that are to be left aside; an id that no reading has does no harm.
+    """The ids or surfaces of readings that are to be left aside; one that no reading has does no harm.
 
     Raises:
         KewenError: `invalid_request`.

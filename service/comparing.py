@@ -17,11 +17,11 @@ from itertools import pairwise
 import numpy as np
 
 from corpus.types import Span, merge_spans
-from index.encoders import BundledEncoder
 from index.evidence import Candidate, EvidenceReader
+from index.located import LocatedText
 from index.query import Part, Query, Reading
 from index.search import HybridRetriever
-from index.segment import normalise, words
+from index.segment import words
 from index.subjects import Subject, form_of, is_named, name_of, place_of, rows_naming, subjects
 from index.types import Hit, Ints, Mask
 from service.answering import POOL, log_odds
@@ -94,13 +94,13 @@ class _Look:
 class Comparer:
     """Compares the years over one retriever."""
 
-    def __init__(self, retriever: HybridRetriever, encoder: BundledEncoder, threshold: float) -> None:
-        """`threshold`, 0 to 1, is the confidence below which a question is not answered."""
+    def __init__(self, retriever: HybridRetriever, reader: EvidenceReader, threshold: float) -> None:
+        """`reader` reads the retriever's hits; `threshold`, 0 to 1, is the confidence below which nothing is answered."""
         self.retriever = retriever
         self._snapshot = retriever.snapshot
         self._names = retriever.snapshot.names
         self._threshold = threshold
-        self._reader = EvidenceReader(retriever.snapshot, encoder, encoder.fingerprint)
+        self._reader = reader
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
@@ -286,9 +286,7 @@ def _reading_order(chosen: Sequence[_Found]) -> list[_Found]:
 
 def _words_in(text: str, wanted: str) -> Iterator[Span]:
     """Where the words that are asked for stand in a text."""
-    folded = normalise(text)
-    if len(folded) != len(text):  # ㈠ is three characters once folded: offsets would no longer fit
-        folded = text
+    located = LocatedText(text)
     for word in set(words(wanted)):
         if len(word) >= _LEAST_WORD:
-            yield from (match.span() for match in re.finditer(re.escape(word), folded))
+            yield from located.places(word)

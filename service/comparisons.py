@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from index.types import NO_FILTERS, DocumentInfo, Filters
 from service.answers import NumberedCitation, Reason, Sentence
-from service.errors import KewenError, echo
 
 MOST_PER_YEAR = 20
 
@@ -63,14 +62,3 @@ class Comparing:
     per_year: int = 4
     filters: Filters = NO_FILTERS
     expansions: bool = True
-
-
-def checked_per_year(per_year: int) -> int:
-    """How many sentences a year.
-
-    Raises:
-        KewenError: `invalid_request`.
-    """
-    if not 1 <= per_year <= MOST_PER_YEAR:
-        raise KewenError("invalid_request", f"每年的句数应在 1 到 {MOST_PER_YEAR} 之间（现为 {echo(per_year, 20)}）。")
-    return per_year

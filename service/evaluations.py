@@ -51,7 +51,7 @@ class OfType(_Kept):
     success: Measured = Field(alias="Success@5", description="前五条命中")
 
 
-class Figures(_Kept):
+class Headlines(_Kept):
     """一次评测的成绩。"""
 
     made: AwareDatetime = Field(description="报告做成的时间", strict=False)
@@ -62,11 +62,16 @@ class Figures(_Kept):
     measures: dict[_Name, Measured] = Field(description="检索成绩，以指标为名，如 Success@5", max_length=50)
     answers: dict[_Name, Measured] = Field(description="答案成绩；没有评测答案的为空", max_length=50)
     by_type: dict[_Name, OfType] = Field(description="按问题类型", max_length=50)
+
+
+class Figures(Headlines):
+    """一次评测的成绩，与它的网页。"""
+
     page: str = Field(description="报告网页的 sha256", pattern="^[0-9a-f]{64}$")
 
 
 def keep(home: Path, page: bytes, figures: dict[str, Any]) -> None:
-    """Keep a report in the place of the one before it. `figures` are those of `Figures` but for `page`.
+    """Keep a report in the place of the one before it. `figures` are those of `Headlines`.
 
     Raises:
         OSError: the disk is full or can't be written.

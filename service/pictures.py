@@ -18,8 +18,8 @@ from corpus.readers.pictures import PagePlaces, Place
 from corpus.types import PDF, Span
 from index.types import DocumentInfo
 from service.assistant import Assistant
-from service.errors import KewenError
-from service.source_page import find_place
+from service.errors import KewenError, echo
+from service.quoted import find_place
 
 _MOST_BYTES = 64 << 20
 _OF_A_PLACE = 200
@@ -144,7 +144,7 @@ def _extent(document: DocumentInfo, page: int) -> Span:
         raise KewenError("not_found", f"《{document.title}》不是 PDF，没有页面图。")
     starts = document.page_starts
     if not 1 <= page <= len(starts):
-        raise KewenError("not_found", f"《{document.title}》没有第 {page} 页，共 {len(starts)} 页。")
+        raise KewenError("not_found", f"《{document.title}》没有第 {echo(page, 20)} 页，共 {len(starts)} 页。")
     return starts[page - 1], starts[page] if page < len(starts) else document.characters
 
 

@@ -32,7 +32,7 @@ def error_response(error: KewenError, path: str, request_id: str, headers: Mappi
     if "retry_after" in error.detail:
         given["Retry-After"] = str(error.detail["retry_after"])
     if _PAGES.match(path):
-        what = "评测报告" if path.endswith("/evaluation") else "原文"
+        what = "评测报告" if path == "/evaluation" else "原文"
         return HTMLResponse(error_page(error, what), error.status, given)
     if is_dify(path):
         status, body = _dify(error)

@@ -14,7 +14,9 @@ LONGEST_TEXT = 500
 SAID: dict[str, JsonValue] = {"minLength": 1, "maxLength": 2000, "pattern": "\\S"}
 """What is described of a question. It is checked where all doors check it, and refused with a code of its own."""
 
-Ids = Annotated[list[str], Field(max_length=20, description="不要当真的理解（readings 里的 id），它们的字句照字面检索")]
+Ids = Annotated[
+    list[str], Field(max_length=20, description="不要当真的理解（readings 里的 id 或 surface），它们的字句照字面检索")
+]
 Offsets = Annotated[list[int], Field(min_length=2, max_length=2)]
 Kind = Literal["text", "list", "table", "footnote"]
 

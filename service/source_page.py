@@ -5,72 +5,21 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from corpus.citations import citation_label, cite_spans
+from corpus.citations import citation_label
 from corpus.lines import line_starts
-from corpus.types import Citation, Passage, Span, check_spans, merge_spans
+from corpus.types import Span
 from index.types import DocumentInfo
-from service.errors import KewenError, echo
-from service.links import quote_hash
+from service.errors import KewenError
+from service.quoted import Place
 from service.render import clean
 
 STYLE = "source.css"
 
-_MOST_SPANS = 50
-_CONTEXT = 300
-"""So many characters before and after a passage stand in an excerpt."""
-_SPAN = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 _ODD = re.compile("[\0\r\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CHANGED = "这份报告在引用之后有过改动，标出的位置可能不是当时所引的原文。"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a document is quoted. `windows` are the passages there with what surrounds them.
-
-    `is_changed`: what stands there is no longer what was quoted.
-    """
-
-    citation: Citation
-    windows: tuple[Span, ...]
-    is_changed: bool
-
-
-def find_place(document: DocumentInfo, passages: Sequence[Passage], text: str, at: str, digest: str) -> Place:
-    """The place that a link names: `at` as `1203-1498,1511-1544`; `digest` as the link has it, "" for none.
-
-    Raises:
-        KewenError: `invalid_request`, where `at` isn't spans of this text, in order and apart.
-    """
-    spans = _read_spans(at, len(text))
-    held = [x for x in passages if any(s < end and start < e for start, end in spans for s, e in x.spans)]
-    path, restored = _section(document, held, spans[0][0])
-    found = cite_spans(document.id, document.title, document.year, text, spans, document.page_starts)
-    lead = held[0].lead if len(held) == 1 else None
-    return Place(
-        replace(found, section=tuple(path), restored=tuple(restored), lead=lead),
-        _windows([*spans, *(span for passage in held for span in passage.spans)], len(text)),
-        bool(digest) and digest != quote_hash(found.quote),
-    )
-
-
-def find_old_place(document: DocumentInfo, texts: Iterable[str], at: str, digest: str) -> tuple[str, Place] | None:
-    """The first of a document's earlier texts that has the quoted words at their place, and that place; None, if none.
-
-    Of an earlier text neither sections nor pages are known.
-    """
-    plain = replace(document, sections=(), page_starts=())
-    for text in texts:
-        try:
-            place = find_place(plain, (), text, at, digest)
-        except KewenError:  # it is shorter
-            continue
-        if not place.is_changed:
-            return text, place
-    return None
 
 
 def page(
@@ -103,40 +52,6 @@ def page(
 def error_page(error: KewenError, what: str = "原文") -> str:
     """The same words as the JSON error has, for people who wanted to open `what`."""
     return _html(f"打不开{what} · 科问", f"<header><h1>打不开{what}</h1></header><p>{_escaped(error.message)}</p>")
-
-
-def _read_spans(at: str, length: int) -> tuple[Span, ...]:
-    pieces = at.split(",", _MOST_SPANS)
-    found = [_SPAN.fullmatch(piece) for piece in pieces]
-    if len(pieces) > _MOST_SPANS:
-        raise KewenError("invalid_request", f"位置 at 至多 {_MOST_SPANS} 处。", {"param": "at"})
-    spans = tuple((int(x[1]), int(x[2])) for x in found if x)
-    try:
-        check_spans(spans)
-    except ValueError:
-        spans = ()
-    if len(spans) < len(pieces):
-        message = f"位置 at={echo(at, 60)} 读不懂。应为依次排列、互不重叠的起止位置，如 at=1203-1498,1511-1544。"
-        raise KewenError("invalid_request", message, {"param": "at"})
-    if spans[-1][1] > length:
-        message = f"位置 at={echo(at, 60)} 超出了这份报告（共 {length} 字）。报告在引用之后可能有过改动。"
-        raise KewenError("invalid_request", message, {"param": "at"})
-    return spans
-
-
-def _section(document: DocumentInfo, held: Sequence[Passage], start: int) -> tuple[Sequence[str], Sequence[str]]:
-    """The section path and its editorial names: the passage's, else those of the innermost section."""
-    if held:
-        first = held[0]
-        return first.section, [x for x, restored in zip(first.section, first.restored, strict=True) if restored]
-    around = [x for x in document.sections if x.span[0] <= start < x.span[1]]
-    path = max((x.path for x in around), key=len, default=())
-    return path, [x.path[-1] for x in around if x.restored and x.path == path[: len(x.path)]]
-
-
-def _windows(spans: Sequence[Span], length: int) -> tuple[Span, ...]:
-    """The spans with their surroundings; those that touch become one."""
-    return merge_spans((max(start - _CONTEXT, 0), min(end + _CONTEXT, length)) for start, end in spans)
 
 
 def _notes(place: Place | None, is_excerpt: bool) -> Iterator[str]:

@@ -15,6 +15,7 @@ class TextOut(BaseModel):
     """一段原文。"""
 
     document_id: str = Field(description="报告编号")
+    sha256: str = Field(description="文件的 sha256；与先前的不同，即报告已换成新版")
     start: int = Field(description="起始位置")
     end: int = Field(description="结束位置（不含）")
     text: str = Field(description="原文，逐字不改")

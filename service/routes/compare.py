@@ -18,16 +18,16 @@ _LISTED = {code: response for code, response in FOUND.items() if code not in (40
 
 def router(assistant: Assistant, links: Links) -> APIRouter:
     """The routes over an assistant; `links` open what they cite."""
-    routes = APIRouter()
+    routes = APIRouter(tags=["对照"])
 
-    @routes.post("/v1/compare", tags=["检索"], summary="逐年对照", response_model=CompareOut, responses=SEARCHED)
+    @routes.post("/v1/compare", summary="逐年对照", response_model=CompareOut, responses=SEARCHED)
     def compare(body: CompareIn) -> dict[str, Any]:
         """各年的报告怎样说同一个区、园区或主题：每年一列，每句带可逐字回查的出处；没有说到的年份说明原因。"""
         filters = filters_of(body.filters)
         found = assistant.compare(body.subject, body.aspect, filters, body.per_year, body.expansion)
         return comparison_json(found, links.url)
 
-    @routes.get("/v1/subjects", tags=["检索"], summary="可以对照的地方", response_model=SubjectsOut, responses=_LISTED)
+    @routes.get("/v1/subjects", summary="可以对照的地方", response_model=SubjectsOut, responses=_LISTED)
     def subjects() -> dict[str, Any]:
         """各份报告的标题里出现的区、园区与其他地方，说到的年份多的在前。主题不必在此列。"""
         return subjects_json(assistant.subjects())

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from service import evaluations
 from service.assistant import Assistant
 from service.errors import KewenError
-from service.evaluations import Measured, OfType
+from service.evaluations import Headlines
 from service.links import Links
 from service.routes.native import SEARCHED, Responses
 
@@ -25,17 +25,9 @@ _NONE = "还没有评测报告，或它已损坏。请先运行 kewen eval run -
 _ASKED: Responses = {code: SEARCHED[code] for code in (401, 403, 421, 429)}
 
 
-class ReportOut(BaseModel):
+class ReportOut(Headlines):
     """一次评测的成绩，与它的报告在哪里。"""
 
-    made: str = Field(description="报告做成的时间（ISO 8601）")
-    system: str = Field(description="所评的系统")
-    split: str | None = Field(description="用了标准问题的哪一半；null 为全部")
-    questions: int = Field(description="题数")
-    answerable: int = Field(description="其中报告里有答案的")
-    measures: dict[str, Measured] = Field(description="检索成绩，以指标为名，如 Success@5")
-    answers: dict[str, Measured] = Field(description="答案成绩；没有评测答案的为空")
-    by_type: dict[str, OfType] = Field(description="按问题类型")
     url: str = Field(description="完整的报告；设有密钥时带签名，次日之后失效")
 
 
@@ -56,7 +48,8 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         known = evaluations.figures(home)
         if known is None:
             return {"report": None}
-        return {"report": {**known.model_dump(mode="json", by_alias=True), "url": links.evaluation_url()}}
+        shown = known.model_dump(mode="json", by_alias=True, exclude={"page"})
+        return {"report": {**shown, "url": links.evaluation_url()}}
 
     @routes.api_route("/evaluation", methods=["GET", "HEAD"], include_in_schema=False)
     def page(request: Request) -> HTMLResponse:

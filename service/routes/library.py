@@ -56,7 +56,6 @@ _UPLOADED: Responses = {
 }
 _DELETED: Responses = {**FOUND, **CHANGED}
 _CORRECTED: Responses = {**SEARCHED, **FOUND, **CHANGED}
-_RESTORED = _CORRECTED
 _ORIGINAL: Responses = {
     200: {"description": "原文件，逐字节不改", "content": {"application/octet-stream": {}, PDF: {}, DOCX: {}}},
     **FOUND,
@@ -124,7 +123,7 @@ def _removals(routes: APIRouter, librarian: Librarian, changes: anyio.CapacityLi
         summary="恢复报告",
         operation_id="restore_document",
         response_model=LibraryReportOut,
-        responses=_RESTORED,
+        responses=_CORRECTED,
     )
     async def restore(document_id: str) -> dict[str, Any]:
         """恢复报告文件夹中一份已移除的报告，重新编入索引。"""

@@ -27,6 +27,7 @@ VERSION = version("kewen")
 TAGS = [
     {"name": "提问", "description": "问题 → 答案与出处"},
     {"name": "检索", "description": "问题 → 段落与出处"},
+    {"name": "对照", "description": "区、园区或主题 → 逐年的原文与出处"},
     {"name": "报告", "description": "已编入索引的报告、它们的章节、段落与原文"},
     {"name": "OpenAI 兼容接口", "description": "任何 OpenAI 客户端：对话、模型、嵌入、重排"},
     {"name": "Dify 外部知识库", "description": "Dify 的 External Knowledge API"},

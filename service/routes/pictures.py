@@ -20,6 +20,7 @@ from service.threads import in_thread
 _AT_ONCE = 2
 """So many pages are drawn at a time, and as many read: each in a process of its own. Others wait."""
 _REFUSED: Responses = {
+    404: {"model": ErrorOut, "description": "没有这份报告或这一页，或它不是 PDF，或原文件已不在"},
     422: {
         "model": ErrorOut,
         "description": "请求不合要求；document_rejected：这一页读不出或画不出，缘由在 detail.reason",

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from corpus.library import LibraryError
-from index.types import DocumentInfo
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
-from service.source_page import Place, find_old_place, find_place, page
+from service.quoted import find_quoted
+from service.source_page import page
 
 _EXPIRED = "这个链接已经过期，或者不完整。请回到得到它的地方重新提问，会有新的链接。"
 _REMOVED = "这份资料已被移除。"
@@ -51,25 +51,11 @@ def _page(assistant: Assistant, links: Links, document_id: str, request: Request
     text = snapshot.text(document_id)
     if not at:
         return page(document, text)
-    try:
-        place = find_place(document, passages, text, at, digest)
-    except KewenError:
-        older = _older(assistant, document, at, digest)
-        if older is None:
-            raise
-        return page(document, *older, is_excerpt, _updated(assistant, document_id))
-    older = _older(assistant, document, at, digest) if place.is_changed else None
-    if older:
-        return page(document, *older, is_excerpt, _updated(assistant, document_id))
-    return page(document, text, place, is_excerpt)
-
-
-def _older(assistant: Assistant, document: DocumentInfo, at: str, digest: str) -> tuple[str, Place] | None:
-    """The earlier text that a citation was taken from, and its place there."""
-    if digest:
-        with suppress(OSError):  # it is being removed
-            return find_old_place(document, assistant.documents_store.old_texts(document.id), at, digest)
-    return None
+    older = assistant.documents_store.old_texts(document_id)
+    earlier, place = find_quoted(document, passages, text, older, at, digest)
+    if earlier is None:
+        return page(document, text, place, is_excerpt)
+    return page(document, earlier, place, is_excerpt, _updated(assistant, document_id))
 
 
 def _updated(assistant: Assistant, document_id: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Query
@@ -15,9 +14,9 @@ from index.types import DocumentInfo
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links
+from service.quoted import find_quoted
 from service.references import footnote, markdown, plain_text
 from service.render import citation_json
-from service.source_page import find_old_place, find_place
 from service.source_schemas import ReferenceOut, TextOut
 
 _AT = "原文中的位置 [起, 止)，按 Unicode 码位计，依次排列，如 120-140,150-160"
@@ -42,6 +41,7 @@ def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[i
             raise KewenError("invalid_request", f"位置应满足 0 ≤ start ≤ end ≤ {len(whole)}。")
         return {
             "document_id": document_id,
+            "sha256": document.sha256,
             "start": start,
             "end": end,
             "text": whole[start:end],
@@ -89,29 +89,12 @@ def _reference(
     Raises:
         KewenError: `invalid_request`, where `at` isn't spans of the present text, nor of an earlier one.
     """
-    try:
-        place = find_place(document, passages, text, at, digest)
-    except KewenError:
-        older = _older(assistant, document, at, digest)
-        if older is None:
-            raise
-        return _forms(older, document.issuer, links, is_changed=True)
+    older = assistant.documents_store.old_texts(document.id)
+    earlier, place = find_quoted(document, passages, text, older, at, digest)
     if not place.is_changed:
-        return _forms(place.citation, document.issuer, links, is_changed=False)
-    older = _older(assistant, document, at, digest)
-    if older:
-        return _forms(older, document.issuer, links, is_changed=True)
+        return _forms(place.citation, document.issuer, links, earlier is not None)
     nothing = dict.fromkeys(("quote", "text", "footnote", "markdown"))
     return {**citation_json(place.citation, lambda x: links.document_url(x.document_id)), "is_changed": True, **nothing}
-
-
-def _older(assistant: Assistant, document: DocumentInfo, at: str, digest: str) -> Citation | None:
-    """The citation of the earlier text that the words were quoted from."""
-    if digest:
-        with suppress(OSError):  # it is being removed
-            found = find_old_place(document, assistant.documents_store.old_texts(document.id), at, digest)
-            return found[1].citation if found else None
-    return None
 
 
 def _forms(citation: Citation, issuer: str | None, links: Links, is_changed: bool) -> dict[str, Any]:

@@ -232,7 +232,7 @@ def test_a_comparison_that_fails_keeps_what_was_typed_and_can_be_tried_again(per
 def test_what_the_service_refuses_is_shown_in_its_words(person, url):
     person.expect("v1/compare")
     person.open(f"{url}/#/compare?of={quote('嘉' * 2001)}")
-    person.sees("问题超过 2000 字", ".error")
+    person.sees("对照的对象超过 2000 字", ".error")
 
 
 def test_the_years_stand_side_by_side_on_a_desk_and_one_below_the_other_on_a_phone(person, url):

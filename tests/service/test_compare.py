@@ -187,6 +187,7 @@ def test_what_cannot_be_compared_is_refused_by_name(assistant: Assistant, given:
     with pytest.raises(KewenError) as refused:
         assistant.compare(**given)  # type: ignore[arg-type]
     assert refused.value.code == code
+    assert "问题" not in refused.value.message
 
 
 def test_a_blank_aspect_is_none(assistant: Assistant):
@@ -250,14 +251,18 @@ def own(folder: Path, texts: dict[str, str], make_folder: Callable[..., Path]) -
     return Assistant(load_settings({"home": folder / "home", "reports": make_folder(texts)}, {}))
 
 
+def in_manifest(folder: Path, was: str, now: str) -> None:
+    manifest = folder / "reports" / "reports.toml"
+    manifest.write_text(manifest.read_text("utf-8").replace(was, now), "utf-8")
+
+
 def test_two_reports_of_one_year_share_a_column(tmp_path: Path, make_folder: Callable[..., Path]):
     texts = {
         "a.txt": "甲报告\n\n嘉定区\n\n嘉定区建成智能汽车产业园，集聚企业 35 家。\n",
         "b.txt": "乙报告\n\n嘉定区\n\n嘉定区举办科普活动 20 场，参加的市民有三千人。\n",
     }
     assistant = own(tmp_path, texts, make_folder)
-    manifest = tmp_path / "reports" / "reports.toml"
-    manifest.write_text(manifest.read_text("utf-8").replace("2021", "2020"), "utf-8")
+    in_manifest(tmp_path, "2021", "2020")
     compared = assistant.compare("嘉定区")
     assert [x.year for x in compared.columns] == [2020]
     assert {x.document_id for x in compared.columns[0].cells} == {"a", "b"}
@@ -269,8 +274,7 @@ def test_a_report_that_is_of_a_place_by_its_title_alone_speaks_of_it(tmp_path: P
         "b.txt": "报告\n\n青浦区\n\n青浦区有企业 53 家。\n",
     }
     assistant = own(tmp_path, texts, make_folder)
-    manifest = tmp_path / "reports" / "reports.toml"
-    manifest.write_text(manifest.read_text("utf-8").replace("标题0", "青浦区年报"), "utf-8")
+    in_manifest(tmp_path, "标题0", "青浦区年报")
     compared = assistant.compare("青浦区")
     assert "35 家" in said(compared, 2020)
     assert column(compared, 2020).mentioned == 1

@@ -90,6 +90,10 @@ def test_a_report_takes_the_place_of_the_one_before_it(client, home):
     assert {x.stat().st_mode & 0o777 for x in (home.home / "evaluation").iterdir()} == {0o600}
 
 
+def test_a_document_of_that_name_is_a_document(client):
+    assert "打不开原文" in client.get("/d/evaluation").text
+
+
 def damaged(**changes):
     def damage(folder):
         path = folder / "summary.json"

@@ -114,7 +114,7 @@ def test_every_passage_is_cited_as_its_hit_is(client):
 
 
 def test_a_reader_may_cite_what_crosses_passages_and_sections(client, assistant):
-    text = assistant.text(ID)
+    text = assistant.retriever().snapshot.text(ID)
     start, end = text.index("科技企业发展量质齐升"), text.index("（五）区域创新生态") + 9
     found = client.get(f"/v1/documents/{ID}/citation?at={start}-{end}").json()
     assert found["quote"] == text[start:end]
@@ -192,7 +192,7 @@ def test_lines_are_counted_alike_wherever_a_piece_begins(text):
 
 
 def test_pieces_know_their_lines_and_pages(client, assistant):
-    text = assistant.text(ID)
+    text = assistant.retriever().snapshot.text(ID)
     starts = line_starts(text)
     for start in range(0, len(text), 997):
         piece = client.get(f"/v1/documents/{ID}/text?start={start}&end={min(start + 500, len(text))}").json()

@@ -21,8 +21,9 @@ from service.app import create_app
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.links import Links, quote_hash
+from service.quoted import Place, find_place
 from service.settings import load_settings
-from service.source_page import Place, find_place, page
+from service.source_page import page
 from tests.live import listen, running
 
 ID = "baoshan-2026-innovation-plan"
@@ -299,7 +300,7 @@ def test_each_citation_of_an_answer_opens_at_its_words(client, assistant, settin
             citation = numbered.citation
             response = client.get(path_of(links.url(citation)))
             read = is_page(response, 200)
-            assert read.main == assistant.text(citation.document_id)
+            assert read.main == assistant.retriever().snapshot.text(citation.document_id)
             assert "".join(read.marks) == citation.quote
             assert html.escape(citation_label(citation)) in response.text
             assert CHANGED not in response.text
@@ -322,7 +323,7 @@ def test_a_restored_heading_stands_in_its_brackets(client, assistant, settings):
 
 def test_without_a_place_the_whole_document_is_shown(client, assistant):
     read = is_page(client.get(f"/d/{ID}"), 200)
-    assert read.main == assistant.text(ID)
+    assert read.main == assistant.retriever().snapshot.text(ID)
     assert read.marks == []
     assert client.head(f"/d/{ID}").status_code == 200
 
@@ -348,7 +349,7 @@ def test_the_style_is_served_and_asks_for_nothing_from_outside(client):
 
 def test_a_signed_link_opens_its_place_and_no_more(stranger, assistant, locked):
     citation = assistant.ask(QUESTION).citations[0].citation
-    text = assistant.text(ID)
+    text = assistant.retriever().snapshot.text(ID)
     link = path_of(Links(locked).url(citation))
     read = is_page(stranger.get(link), 200)
     assert "".join(read.marks) == citation.quote
@@ -365,7 +366,7 @@ def test_a_signed_link_opens_its_place_and_no_more(stranger, assistant, locked):
 def test_a_signature_is_good_for_nothing_else(stranger, assistant, locked):
     citation = assistant.ask(QUESTION).citations[0].citation
     query = {k: v[0] for k, v in parse_qs(urlsplit(Links(locked).url(citation)).query).items()}
-    text = assistant.text(ID)
+    text = assistant.retriever().snapshot.text(ID)
     secret = text[:40].strip()
 
     def refused(document_id: str, **changes: str) -> None:
@@ -388,7 +389,7 @@ def test_a_signature_is_good_for_nothing_else(stranger, assistant, locked):
 def test_a_name_given_twice_is_read_as_the_guard_reads_it(stranger, assistant, locked):
     link = path_of(Links(locked).url(assistant.ask(QUESTION).citations[0].citation))
     path, query = link.split("?")
-    whole = f"at=0-{len(assistant.text(ID))}"
+    whole = f"at=0-{len(assistant.retriever().snapshot.text(ID))}"
     is_page(stranger.get(f"{path}?{query}&{whole}"), 403)
     first = is_page(stranger.get(f"{path}?{whole}&{query}"), 200)
     assert len(first.main) < 2000
@@ -535,7 +536,8 @@ def test_a_browser_opens_the_quote_in_view_and_copies_the_source(browser, assist
             "getSelection().selectAllChildren(document.querySelector('main')); return String(getSelection())"
         )
         assert (
-            re.sub(r"\s+", "\n", copied).strip() == re.sub(r"\s+", "\n", assistant.text(citation.document_id)).strip()
+            re.sub(r"\s+", "\n", copied).strip()
+            == re.sub(r"\s+", "\n", assistant.retriever().snapshot.text(citation.document_id)).strip()
         )
         browser.run("getSelection().removeAllRanges(); scrollTo(0, 0)")
         box = browser.run("return document.querySelector('.cite p').getBoundingClientRect().toJSON()")
@@ -553,7 +555,9 @@ def test_in_a_browser_a_hostile_document_is_text(browser, make_folder, tmp_path)
     assistant.build()
     with running(create_app(assistant, own), listener) as base:
         browser.open(f"{base}/d/evil")
-        assert browser.run("return document.querySelector('main').textContent") == assistant.text("evil")
+        assert browser.run("return document.querySelector('main').textContent") == assistant.retriever().snapshot.text(
+            "evil"
+        )
         assert browser.driver.title == "《</title><script>document.title='taken'</script>恶》 · 科问"
         assert browser.run("return document.scripts.length + document.images.length + document.links.length") == 0
         assert browser.run("return document.querySelectorAll('style, [onmouseover], [onerror]').length") == 0

@@ -71,7 +71,7 @@ def test_a_file_is_taken_once_it_has_settled_and_once_only(watched):
     assert watched.look() == ""
     assert "已加入：乙.txt → 乙" in watched.look()
     assert watched.look(3) == ""
-    assert watched.librarian.assistant.text("乙") == TEXT
+    assert watched.librarian.assistant.retriever().snapshot.text("乙") == TEXT
 
 
 def test_a_file_that_grows_all_the_time_is_left_alone(watched):
