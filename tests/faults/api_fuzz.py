@@ -29,17 +29,29 @@ from urllib.parse import quote
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from corpus.intake import Found
+from corpus.intake import About, Found
 from corpus.library import shipped_folder
+from service import evaluations
 from service.app import create_app
 from service.assistant import Assistant
+from service.comparisons import MOST_PER_YEAR
 from service.librarian import Librarian
 from service.settings import Settings, load_settings
 
 KEY = "k" * 40
 REPORT = "shanghai-2022-districts"
+PAGED = "paged"
+"""A PDF of four pages."""
 _KNOWN_KNOCKS = "宝山区有多少家生物医药企业？"
+_PDF = Path(__file__).parents[1] / "files" / "pdf" / "sample.pdf"
+_FIGURES = {
+    "made": "2026-11-21T12:42:23+00:00", "system": "kewen", "split": None, "questions": 2, "answerable": 1,
+    "measures": {"Success@5": [0.5, 0.1, 0.9]}, "answers": {}, "by_type": {},
+}  # fmt: skip
 _SHOWN = 20
+_LONGEST_ERROR, _LONGEST_ANSWER = 4_000, 16 << 20
+"""Bytes. What is wrong is told in a few words; the longest right answer is that of a model's embeddings."""
+_CODES = ("code", "error_code")
 _AT_ONCE = 16
 
 
@@ -55,6 +67,8 @@ def prepare(folder: Path) -> tuple[Settings, Assistant]:
     settings = load_settings({"home": folder / "home", "reports": reports, "rate_limit": 0}, {})
     assistant = Assistant(settings)
     assistant.build()
+    Librarian(assistant).add([Found(_PDF.name, data=_PDF.read_bytes(), about=About(id=PAGED))])
+    evaluations.keep(settings.home, b"<!doctype html>", _FIGURES)
     assistant.answerer()
     return settings, assistant
 
@@ -78,8 +92,11 @@ QUESTIONS = (
     "How many parks?",
 )
 BODIES: tuple[tuple[str, str, Any], ...] = (
-    ("POST", "/v1/search", {"query": "?", "top_k": 5, "mode": "hybrid", "filters": {"document_ids": [REPORT], "years": [2020, 2024], "series": "x"}, "expansion": True, "literal": False}),
-    ("POST", "/v1/ask", {"question": "?", "top_k": 3, "mode": "extractive", "filters": {"years": [2020, 2024]}, "history": ["?"], "stream": True}),
+    ("POST", "/v1/search", {"query": "?", "top_k": 5, "mode": "hybrid", "filters": {"document_ids": [REPORT], "years": [2020, 2024], "series": "x"}, "expansion": True, "literal": False, "ignore": ["year:2022年", "split"], "explain": True}),
+    ("POST", "/v1/ask", {"question": "?", "top_k": 3, "mode": "extractive", "filters": {"years": [2020, 2024]}, "history": ["?"], "stream": True, "ignore": ["place:徐汇"]}),
+    ("POST", "/v1/compare", {"subject": "?", "aspect": "企业", "filters": {"document_ids": [REPORT], "years": [2020, 2024]}, "per_year": 20, "expansion": True}),
+    ("POST", f"/v1/documents/{REPORT}/restore", {}),
+    ("POST", "/v1/documents/none/restore", {}),
     ("POST", "/v1/chat/completions", {"model": "kewen", "messages": [{"role": "user", "content": [{"type": "text", "text": "?"}]}], "stream": True, "stream_options": {"include_usage": True}, "kewen": {"top_k": 3, "sources": True}}),
     ("POST", "/v1/embeddings", {"model": "kewen-embedding-query", "input": ["?"], "dimensions": 64, "encoding_format": "base64"}),
     ("POST", "/v1/rerank", {"model": "kewen-rerank", "query": "?", "documents": ["a", {"text": "b"}], "top_n": 1, "return_documents": True}),
@@ -98,7 +115,12 @@ PLAIN: tuple[tuple[str, str], ...] = (
     ("GET", f"/d/{REPORT}?at=5-60&h=00000000&until=9999999999&sign=abc"), ("GET", "/web/source.css"), ("GET", "/widget.js"),
     ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/v1/models"), ("GET", "/v1/models/kewen"), ("GET", "/openapi.json"),
     ("GET", "/docs"), ("GET", "/static-offline-docs/swagger-ui.css"), ("DELETE", "/v1/documents/none"), ("GET", "/"),
-    ("GET", "/tools/openapi.json"), ("OPTIONS", "/v1/ask"), ("TRACE", "/"), ("GET", "/mcp"),
+    ("GET", "/tools/openapi.json"), ("OPTIONS", "/v1/ask"), ("TRACE", "/"), ("GET", "/mcp"), ("GET", "/v1/subjects"),
+    ("GET", f"/v1/documents/{REPORT}/citation?at=5-60,70-80&h=00000000"), ("GET", f"/v1/documents/{REPORT}?passages=false"),
+    ("GET", f"/v1/documents/{PAGED}/citation?at=5-60"), ("GET", f"/v1/documents/{PAGED}/text?start=5&end=900"),
+    ("GET", f"/v1/documents/{PAGED}/pages/1?at=5-60&h="), ("GET", f"/v1/documents/{PAGED}/pages/2/image?width=200"),
+    ("GET", f"/v1/documents/{REPORT}/pages/1"), ("GET", "/v1/evaluation"), ("GET", "/evaluation"), ("HEAD", "/"),
+    ("GET", "/evaluation?until=9999999999&sign=abc"), ("GET", "/web/main.js"), ("GET", "/web/vendor/lit-html/lit-html.js"),
 )  # fmt: skip
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"origin", b"null"), (b"origin", b"http://127.0.0.1:8765"), (b"origin", b"https://evil.example"), (b"origin", b"http://["),
@@ -166,7 +188,7 @@ class Maker:
             return {
                 k: self.filled(v)
                 for k, v in body.items()
-                if k in ("query", "question", "model", "messages", "input") or self.random.random() < 0.8
+                if k in ("query", "question", "subject", "model", "messages", "input") or self.random.random() < 0.8
             }
         return [self.filled(x) for x in body] if isinstance(body, list) else body
 
@@ -273,14 +295,17 @@ class Direct:
 
     async def send(self, app: FastAPI) -> None:
         method, path, query, headers, body = self.maker.one()
-        started: list[int] = []
+        started: list[Any] = []
+        said = bytearray()
         over = asyncio.Event()
         leaves = self.maker.random.random() < 0.02
 
         async def answered(message: Any) -> None:
             if message["type"] == "http.response.start":
-                started.append(message["status"])
-            elif not message.get("more_body"):
+                started.append(message)
+                return
+            said.extend(message.get("body", b""))
+            if not message.get("more_body"):
                 over.set()
 
         scope = {
@@ -293,9 +318,11 @@ class Direct:
         except Exception as error:
             self.fail(f"{type(error).__name__}: {error}", scope, body)
             return
-        if len(started) > 1 or max(started, default=0) >= 500 or not (started or leaves):
-            self.fail(f"answered {started}", scope, body)
-        self.statuses[started[0] if started else 0] += 1
+        statuses = [x["status"] for x in started]
+        fault = fault_of(started[0], bytes(said), method) if len(started) == 1 and not leaves else ""
+        if len(started) > 1 or max(statuses, default=0) >= 500 or not (started or leaves) or fault:
+            self.fail(f"answered {statuses} {fault}", scope, body)
+        self.statuses[statuses[0] if statuses else 0] += 1
 
     def body(self, data: bytes, leaves: bool, over: asyncio.Event) -> Callable[[], Any]:
         """A `receive` that gives the body in pieces; the client `leaves` before its end, or stays until all is over."""
@@ -318,6 +345,23 @@ class Direct:
         if len(self.failures) <= _SHOWN:
             request = {k: scope[k] for k in ("method", "path", "query_string", "headers")}
             print(f"FAILED {what}\n  {str(request)[:1500]}\n  {body[:600]!r}", flush=True)  # noqa: T201
+
+
+def fault_of(start: Any, said: bytes, method: str) -> str:
+    """What is wrong with an answer: a refusal without a code, or too long; a comparison of more than was asked for."""
+    if len(said) > (_LONGEST_ANSWER if start["status"] < 400 else _LONGEST_ERROR):
+        return f"with {len(said)} bytes"
+    kind = dict(start["headers"]).get(b"content-type", b"").partition(b";")[0]
+    if kind != b"application/json":
+        # A page says in words what is wrong; with a range that makes no sense Starlette has done so itself.
+        is_told = start["status"] < 400 or not said or kind == b"text/html" or b"range" in said.lower()
+        return "" if is_told else f"as {kind!r}"
+    known = json.loads(said) if said else {}
+    if start["status"] >= 400 and method != "HEAD":
+        error = known.get("error", known)
+        return "" if any(error.get(name) for name in _CODES) else f"without a code: {said[:200]!r}"
+    columns = known.get("columns", ()) if isinstance(known, dict) else ()
+    return "with too many sentences" if any(len(x["cells"]) > MOST_PER_YEAR for x in columns) else ""
 
 
 def direct(minutes: float, cases: int, seed: int, changes: float) -> int:

@@ -216,7 +216,7 @@ def test_a_long_document_comes_a_piece_at_a_time_and_stays_where_it_is_read(brow
     lines = [f"第{n}段记载上海科技创新中心建设的进展，企业、高校与园区合作，𠮷字第{n}号。" for n in range(6000)]
     folder = make_folder({"long.txt": "\n".join(lines)})
     with served_folder(folder, tmp_path / "own") as (url, assistant, _):
-        text = assistant.text("long")
+        text = assistant.retriever().snapshot.text("long")
         panel = Panel(browser, url)
         start = text.index("第3000段")
         panel.open(api(url, f"/v1/documents/long/citation?at={start}-{start + 20}"))
@@ -321,7 +321,7 @@ def test_of_a_pdf_pages_are_marked_and_its_page_can_be_seen_instead(browser, mak
         assert panel.marked() == passage["text"]
         assert "第 4 页" in panel.run("return [...document.querySelectorAll('.page-mark')].map((x) => x.dataset.page)")
         # Page marks are no text, even where a page begins within a line.
-        text = assistant.text("plan")
+        text = assistant.retriever().snapshot.text("plan")
         assert panel.shown() in text
         panel.button("页面图")
         browser.wait(lambda: panel.has(".panel .source-picture img"), "the page's image")

@@ -10,6 +10,7 @@ const t = words({
   cut: ["回答没有说完就中断了，请再问一次。", "The answer was cut off. Please ask again."],
   busy: ["请求过于频繁，请 {n} 秒后再试。", "Too many requests. Please wait {n} seconds."],
   odd: ["服务出错（{n}）。请稍后再试。", "The service failed ({n}). Please try again later."],
+  strange: ["服务的回答读不懂。请重试；若还是这样，请刷新网页，或告诉管理员。", "The service's answer makes no sense. Please try again; if that does not help, reload the page or tell the administrator."],
   aside: ["{code}（服务的原话：{message}）", "{code} (the service says: {message})"],
 });
 
@@ -21,8 +22,18 @@ export class Problem extends Error {
   }
 }
 
+/** An answer that can be drawn: `draw` is what will. What it can't draw, a proxy's page say, is a `Problem`. */
+export function drawable(answer, draw) {
+  try {
+    draw(answer);
+  } catch {
+    throw strange();
+  }
+  return answer;
+}
+
 export async function getJson(path, { signal } = {}) {
-  return (await request(path, { signal })).json();
+  return jsonOf(await request(path, { signal }));
 }
 
 export async function postJson(path, body, { signal } = {}) {
@@ -31,27 +42,28 @@ export async function postJson(path, body, { signal } = {}) {
 
 export async function sendJson(method, path, body, { signal } = {}) {
   const headers = { "Content-Type": "application/json" };
-  const response = await request(path, { method, headers, body: JSON.stringify(body ?? {}), signal });
-  return response.json();
+  return jsonOf(await request(path, { method, headers, body: JSON.stringify(body ?? {}), signal }));
 }
 
 export async function getBlob(path, { signal } = {}) {
-  return (await request(path, { signal })).blob();
+  return whole((await request(path, { signal })).blob());
 }
 
 /** Ask, and hear what comes: `onEvent(name, data)`. Gives the whole answer, which alone counts. */
 export async function askStream(body, onEvent, signal) {
   const headers = { "Content-Type": "application/json" };
-  const whole = JSON.stringify({ ...body, stream: true });
-  const response = await request("v1/ask", { method: "POST", headers, body: whole, signal });
+  const asked = JSON.stringify({ ...body, stream: true });
+  const response = await request("v1/ask", { method: "POST", headers, body: asked, signal });
+  if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw strange();
   const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream()).getReader();
   for (;;) {
     const { done, value } = await events.read().catch((error) => {
       throw error.name === "AbortError" ? error : lost(t("cut"));
     });
     if (done) throw lost(t("cut"));
-    const data = JSON.parse(value.data);
-    if (value.event === "error") throw new Problem(data.code, worded(data.code, data.message));
+    const data = parsed(value.data);
+    if (!isObject(data)) throw strange();
+    if (value.event === "error") throw problemOf(0, { error: data });
     if (value.event === "answer") return data;
     onEvent(value.event, data);
   }
@@ -78,7 +90,7 @@ function send(path, form, onProgress, signal) {
     line.onload = () => {
       connection.isFound();
       const body = parsed(line.responseText);
-      const isGood = line.status >= 200 && line.status < 300 && body;
+      const isGood = line.status >= 200 && line.status < 300 && isObject(body);
       const retryAfter = Number(line.getResponseHeader("Retry-After"));
       resolve({ status: line.status, body, problem: isGood ? null : problemOf(line.status, body, retryAfter) });
     };
@@ -101,9 +113,30 @@ async function request(path, options) {
     }
     connection.isFound();
     if (response.ok) return response;
-    const problem = problemOf(response.status, parsed(await response.text()), Number(response.headers.get("Retry-After")));
+    const problem = problemOf(response.status, parsed(await whole(response.text())), Number(response.headers.get("Retry-After")));
     if (response.status !== 401 || !(await askForKey(problem))) throw problem;
   }
+}
+
+async function jsonOf(response) {
+  const body = parsed(await whole(response.text()));
+  if (!isObject(body)) throw strange();
+  return body;
+}
+
+/** The body of a response, which may break off. */
+function whole(body) {
+  return body.catch((error) => {
+    throw error.name === "AbortError" ? error : lost();
+  });
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null;
+}
+
+function strange() {
+  return new Problem("strange", t("strange"));
 }
 
 function lost(message = t("lost")) {
@@ -120,9 +153,9 @@ function parsed(text) {
 }
 
 function problemOf(status, body, retryAfter) {
-  const error = body?.error ?? {};
+  const error = isObject(body?.error) ? body.error : {};
   const wait = retryAfter || error.detail?.retry_after || 0;
-  const message = error.message ? worded(error.code, error.message) : t("odd", { n: status });
+  const message = typeof error.message === "string" ? worded(error.code, error.message) : t("odd", { n: status });
   const said = status === 429 && wait ? t("busy", { n: Math.ceil(wait) }) : message;
   return new Problem(error.code ?? "unknown", said, {
     status,

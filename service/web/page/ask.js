@@ -2,9 +2,9 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { answerView } from "./answer.js";
-import { askStream, getJson, Problem } from "./api.js";
+import { askStream, drawable, getJson, Problem } from "./api.js";
 import { composer } from "./composer.js";
-import { forget, read, write } from "./kept.js";
+import { forget, read, readText, write } from "./kept.js";
 import { go, say, update } from "./page.js";
 import { tidy } from "./text.js";
 import { words } from "./words.js";
@@ -34,7 +34,7 @@ const t = words({
 const LONGEST = 2000;
 
 const state = {
-  draft: read("draft", "sessionStorage") ?? "",
+  draft: readText("draft", "sessionStorage"),
   fault: "",
   turns: kept(),
   running: null, // what stops the answer that is coming
@@ -45,7 +45,22 @@ const state = {
 
 function kept() {
   const turns = read("turns", "sessionStorage");
-  return Array.isArray(turns) ? turns.filter((x) => typeof x?.question === "string" && (x.answer || x.problem || x.isStopped)) : [];
+  return Array.isArray(turns) ? turns.filter(isWhole).map((x) => ({ ...x, id: newId() })) : [];
+}
+
+/** Whether a turn is one that was kept here, and can be drawn. */
+function isWhole(turn) {
+  try {
+    const { question, ignored, answer, problem, isStopped } = turn;
+    answerView(turn, {});
+    return [question, ...ignored, ...(problem ? [problem.message] : [])].every((x) => typeof x === "string") && Boolean(answer || problem || isStopped);
+  } catch {
+    return false;
+  }
+}
+
+function newId() {
+  return crypto.getRandomValues(new Uint32Array(1))[0];
 }
 
 function keep() {
@@ -69,7 +84,7 @@ function asked() {
   }
   state.fault = "";
   typed("");
-  const turn = { id: crypto.getRandomValues(new Uint32Array(1))[0], question, ignored: [] };
+  const turn = { id: newId(), question, ignored: [] };
   state.turns.push(turn);
   answer(turn);
 }
@@ -85,7 +100,7 @@ async function answer(turn) {
   const history = before.map((x) => x.question).slice(-HISTORY);
   const body = { question: turn.question, history, ...(turn.ignored.length && { ignore: turn.ignored }) };
   try {
-    turn.answer = await askStream(body, (name, data) => heard(turn, name, data), running.signal);
+    take(turn, { answer: await askStream(body, (name, data) => heard(turn, name, data), running.signal) });
     say(tidy(turn.answer.answer));
   } catch (error) {
     if (error.name === "AbortError") turn.isStopped = true;
@@ -99,9 +114,14 @@ async function answer(turn) {
 }
 
 function heard(turn, name, data) {
-  if (name === "sentence") turn.said.push(data);
-  else if (name === "notice") turn.notices.push(data.message);
+  if (name === "sentence") take(turn, { said: [...turn.said, data] });
+  else if (name === "notice") take(turn, { notices: [...turn.notices, data.message] });
   update();
+}
+
+/** What came is the turn's, if it can be drawn. */
+function take(turn, more) {
+  Object.assign(turn, drawable(more, () => [answerView({ ...turn, ...more }, {}), tidy(more.answer?.answer ?? "")]));
 }
 
 /** A question that the service will not have goes back to be mended; any other can be asked again as it is. */
@@ -150,7 +170,8 @@ export function arrive(query) {
 async function look() {
   if (state.holdings) return;
   try {
-    state.holdings = (await getJson("v1/documents")).documents;
+    const found = drawable(await getJson("v1/documents"), (x) => x.documents.map(({ year }) => year));
+    state.holdings = found.documents;
     update();
   } catch (error) {
     if (!(error instanceof Problem)) throw error; // the frame says that the service is away

@@ -1,6 +1,6 @@
 /* The years side by side: what the reports of each say about a district, a park or a topic. */
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { getJson, postJson, Problem } from "./api.js";
+import { drawable, getJson, postJson, Problem } from "./api.js";
 import { copyTable } from "./compare-table.js";
 import { copyMenu } from "./copy.js";
 import { citationNumber } from "./numbers.js";
@@ -117,7 +117,7 @@ async function compare() {
   }, LATE);
   try {
     const body = { subject: of, per_year: Number(perYear), ...(aspect.trim() && { aspect }) };
-    const result = await postJson("v1/compare", body, { signal: running.signal });
+    const result = drawable(await postJson("v1/compare", body, { signal: running.signal }), comparison);
     state.result = result;
     say(told(result));
   } catch (error) {
@@ -141,8 +141,8 @@ function goOn(id) {
 
 async function choose() {
   try {
-    state.subjects = (await getJson("v1/subjects")).subjects;
-    state.subjectsProblem = null;
+    const found = drawable(await getJson("v1/subjects"), (x) => x.subjects.map(({ name, years }) => [tidy(name), years.length]));
+    Object.assign(state, { subjects: found.subjects, subjectsProblem: null });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     state.subjectsProblem = error;

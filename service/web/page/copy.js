@@ -1,8 +1,9 @@
 /* A citation to paste: as text, as a footnote, as Markdown, or as the link that opens it. */
 import { html, render } from "./vendor/lit-html/lit-html.js";
 import { ref } from "./vendor/lit-html/directives/ref.js";
-import { getJson, Problem } from "./api.js";
+import { drawable, getJson, Problem } from "./api.js";
 import { toast } from "./page.js";
+import { tidy } from "./text.js";
 import { words } from "./words.js";
 
 const GAP = 4; // pixels
@@ -68,11 +69,13 @@ function moved(event) {
   items.at(next % items.length).focus();
 }
 
-/** The citation of these words in all its forms, by the index's own text. */
-export function formsOf({ document_id: id, spans, url }) {
+/** The citation of these words in all its forms, by the index's own text. Where this isn't the `quote` there is none. */
+export async function formsOf({ document_id: id, spans, url, quote }) {
   const at = spans.map(([start, end]) => `${start}-${end}`).join(",");
   const h = (url && new URL(url, document.baseURI).searchParams.get("h")) || "";
-  return getJson(`v1/documents/${encodeURIComponent(id)}/citation?${new URLSearchParams({ at, h })}`);
+  const answer = await getJson(`v1/documents/${encodeURIComponent(id)}/citation?${new URLSearchParams({ at, h })}`);
+  const found = drawable(answer, (x) => x.quote === null || FORMS.map((form) => tidy(x[form])));
+  return quote === undefined || found.quote === quote ? found : { ...found, quote: null };
 }
 
 async function copy(promise, form) {

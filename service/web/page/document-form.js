@@ -20,7 +20,7 @@ const t = words({
   form: ["更正《{title}》", "Correct 《{title}》"],
 });
 
-let editing = null; // { id, where, isBusy, problem }
+let editing = null; // { id, where, typed: what the reader wrote into each field, isBusy, problem }
 
 export function isEdited(id, where) {
   return editing?.id === id && editing.where === where;
@@ -28,7 +28,7 @@ export function isEdited(id, where) {
 
 /** `where` tells two forms of one document apart: in the list, and among the files just added. */
 export function edit(id, where) {
-  editing = { id, where, isBusy: false, problem: null };
+  editing = { id, where, typed: {}, isBusy: false, problem: null };
   focusOn(fieldId("title"));
 }
 
@@ -86,16 +86,18 @@ function differences(form, known) {
 }
 
 export function formOf(document) {
-  const { isBusy, problem } = editing;
+  const { typed, isBusy, problem } = editing;
+  const written = ({ target }) => (typed[target.name] = target.value);
   const isElsewhere = problem && !FIELDS.includes(problem.detail?.param);
   return html`<form
     class="correction"
     aria-label=${t("form", { title: tidy(document.title) })}
     novalidate
     @submit=${save}
+    @input=${written}
     @keydown=${(event) => event.key === "Escape" && !event.isComposing && !isBusy && close()}
   >
-    ${FIELDS.map((name) => field(name, document[name], isBusy, problem?.detail?.param === name ? problem : null))}
+    ${FIELDS.map((name) => field(name, typed[name] ?? document[name], isBusy, problem?.detail?.param === name ? problem : null))}
     ${isElsewhere ? html`<p class="error" role="alert" lang=${CHINESE}>${problem.message}</p>` : nothing}
     <div class="row">
       <button class="button" ?disabled=${isBusy}>${isBusy ? t("saving") : t("save")}</button>
@@ -118,7 +120,7 @@ function field(name, value, isBusy, problem) {
       class="field"
       id=${fieldId(name)}
       name=${name}
-      value=${value ?? ""}
+      .value=${value ?? ""}
       lang=${CHINESE}
       autocomplete="off"
       inputmode=${name === "year" ? "numeric" : "text"}

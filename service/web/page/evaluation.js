@@ -1,6 +1,6 @@
 /* The latest evaluation: how well questions are answered, in figures that say how sure they are. */
 import { html, nothing, svg } from "./vendor/lit-html/lit-html.js";
-import { getJson } from "./api.js";
+import { drawable, getJson, Problem } from "./api.js";
 import { toast, update } from "./page.js";
 import { tidy } from "./text.js";
 import { language, words } from "./words.js";
@@ -69,9 +69,10 @@ export async function arrive() {
     update();
   }, SLOW);
   try {
-    const { report } = await getJson("v1/evaluation");
+    const { report } = drawable(await getJson("v1/evaluation"), (x) => x.report === null || figures(x.report));
     Object.assign(state, { report, problem: null });
   } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
     state.problem = problem;
   }
   clearTimeout(slow);
@@ -150,7 +151,7 @@ function figures(report) {
     <section aria-labelledby="by-type">
       <h2 id="by-type">${t("types")}</h2>
       <ul class="bars">
-        ${types.map(([name, values]) => bar(name in TYPES ? typed(name) : name, values))}
+        ${types.map(([name, values]) => bar(Object.hasOwn(TYPES, name) ? typed(name) : tidy(name), values))}
       </ul>
     </section>`;
 }
@@ -161,7 +162,7 @@ function addressOf(report) {
 }
 
 function cards(name, measures) {
-  const known = Object.entries(measures).filter(([measure]) => measure in MEASURES);
+  const known = Object.entries(measures).filter(([measure]) => Object.hasOwn(MEASURES, measure));
   if (!known.length) return nothing;
   return html`<section aria-labelledby="figures-${name}">
     <h2 id="figures-${name}">${t(name)}</h2>

@@ -13,6 +13,12 @@ export function read(name, storage = "localStorage") {
   return attempt(() => JSON.parse(window[storage].getItem(`kewen.${name}`)));
 }
 
+/** A text that is kept under a name; "" where there is none. */
+export function readText(name, storage) {
+  const kept = read(name, storage);
+  return typeof kept === "string" ? kept : "";
+}
+
 export function write(name, value, storage = "localStorage") {
   attempt(() => window[storage].setItem(`kewen.${name}`, JSON.stringify(value)));
 }

@@ -1,7 +1,7 @@
 /* The API key, where the service needs one: asked for once, kept for the tab or, if the reader wants, on this computer. */
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { ref } from "./vendor/lit-html/directives/ref.js";
-import { forget, read, write } from "./kept.js";
+import { forget, readText, write } from "./kept.js";
 import { update } from "./page.js";
 import { words } from "./words.js";
 
@@ -15,7 +15,9 @@ const t = words({
   cancel: ["取消", "Cancel"],
 });
 
-let key = read("key", "sessionStorage") ?? read("key") ?? "";
+const PLAIN = /^[!-~]+$/; // no header can bear another character: not a full-width one, nor one that nobody sees
+
+let key = [readText("key", "sessionStorage"), readText("key")].find((x) => PLAIN.test(x)) ?? "";
 let asking = null; // { promise, answer, isWrong }
 
 export function currentKey() {
@@ -42,10 +44,16 @@ function end(given) {
 function enter(event) {
   event.preventDefault();
   const form = new FormData(event.target);
-  key = form.get("key").trim();
+  const given = form.get("key").trim();
+  if (!PLAIN.test(given)) {
+    asking.isWrong = true;
+    update();
+    return;
+  }
+  key = given;
   forget("key");
   write("key", key, form.get("keep") ? "localStorage" : "sessionStorage");
-  end(key !== "");
+  end(true);
 }
 
 /** A moment later: at first it stands in no document. */

@@ -1,6 +1,7 @@
 /* The documents as the service has them, and what changes them. `documents.js` and `uploads.js` show it. */
-import { getJson, sendJson } from "./api.js";
+import { drawable, getJson, Problem, sendJson } from "./api.js";
 import { update } from "./page.js";
+import { tidy } from "./text.js";
 
 const SLOW = 200; // milliseconds until one sees that something is awaited
 
@@ -21,14 +22,22 @@ export async function load() {
   }, SLOW);
   const found = { problem: null };
   try {
-    Object.assign(found, await getJson("v1/documents"));
+    const { documents, removed } = drawable(await getJson("v1/documents"), listed);
+    Object.assign(found, { documents, removed });
   } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
     found.problem = problem;
   }
   clearTimeout(slow);
   if (number !== latest) return;
   Object.assign(library, found, { isSlow: false });
   update();
+}
+
+/** All that is said of the documents in words. */
+function listed({ documents, removed }) {
+  const own = documents.map(({ title, series, kind, notes }) => [title, series, kind, ...notes].map(tidy));
+  return [own, removed.map(({ title }) => tidy(title))];
 }
 
 export function find(id) {
@@ -67,7 +76,7 @@ export function noteRefusal(problem) {
 
 async function changed(method, path, body) {
   try {
-    return (await sendJson(method, path, body)).documents;
+    return drawable(await sendJson(method, path, body), ({ documents }) => documents[0].status).documents;
   } catch (problem) {
     noteRefusal(problem);
     throw problem;

@@ -28,11 +28,13 @@ const t = words({
   light: ["浅色", "light"],
   dark: ["深色", "dark"],
   theme: ["颜色：{now}", "Theme: {now}"],
+  broken: ["这里的内容显示不出来。请刷新网页；其他各栏仍可使用。", "This can't be shown. Please reload the page; the other sections still work."],
+  reload: ["刷新网页", "Reload"],
   down: ["连不上科问服务，正在重试。已输入的内容都还在。", "Can't reach kewen, trying again. What you typed is kept."],
 });
 
 function current() {
-  return place().name in VIEWS ? place().name : "ask";
+  return Object.hasOwn(VIEWS, place().name) ? place().name : "ask";
 }
 
 function head() {
@@ -89,6 +91,26 @@ function arrive() {
   update();
 }
 
-drawWith(() => render(page(), document.getElementById("page")));
+/** What can't be drawn does not take the rest with it. What is half drawn then is thrown away. */
+function draw() {
+  const root = document.getElementById("page");
+  try {
+    render(page(), root);
+  } catch (error) {
+    console.error(error);
+    const fresh = root.cloneNode(false);
+    root.replaceWith(fresh);
+    render(html`${head()}<main id="main" tabindex="-1">${broken()}</main>`, fresh);
+  }
+}
+
+function broken() {
+  return html`<div class="row error" role="alert">
+    <span>${t("broken")}</span>
+    <button class="button quiet small" @click=${() => location.reload()}>${t("reload")}</button>
+  </div>`;
+}
+
+drawWith(draw);
 window.addEventListener("hashchange", arrive);
 arrive();

@@ -13,7 +13,7 @@ const t = words({ number: ["出处 {n}，{label}。打开原文", "Source {n}, {
 let pointed = null; // { citation, box }
 
 function point(citation, element) {
-  pointed = { citation, box: element.getBoundingClientRect() };
+  pointed = { citation, element, box: element.getBoundingClientRect() };
   update();
 }
 
@@ -42,7 +42,7 @@ export function citationNumber(citation) {
 
 /** The quote of the number that is pointed at; drawn once, by the frame. */
 export function preview() {
-  if (!pointed) return nothing;
+  if (!pointed?.element.isConnected) return nothing; // what is taken away is never left by the pointer
   const { citation, box } = pointed;
   const characters = Array.from(citation.quote);
   const quote = characters.length > LONGEST ? `${characters.slice(0, LONGEST).join("")}…` : citation.quote;

@@ -1,7 +1,7 @@
 /* What is open in the source panel: a report's text, a piece at a time, about the quote or the place one came for.
 
 A wrong citation can't be shown: what would be marked is compared with the quote, in the text and again once drawn. */
-import { getJson, Problem } from "./api.js";
+import { drawable, getJson, Problem } from "./api.js";
 import { formsOf } from "./copy.js";
 import { beginsAbout, nameOf, sectionAt } from "./outline.js";
 import { say, update } from "./page.js";
@@ -73,7 +73,8 @@ function open(what) {
 function begin() {
   work(begin, async () => {
     const path = `v1/documents/${encodeURIComponent(state.id)}?passages=false`;
-    const [outline, quote] = await Promise.all([getJson(path), quoteOf(state.citation)]);
+    const [answer, quote] = await Promise.all([getJson(path), quoteOf(state.citation)]);
+    const outline = drawable(answer, ({ document: known, sections }) => [known.id.length, tidy(known.title), sections.map(nameOf)]);
     return () => {
       const { document: known, sections } = outline;
       Object.assign(state, { document: known, sections, quote, marks: state.citation?.spans ?? [] });

@@ -21,8 +21,8 @@ export function update() {
 
 /** The place that the address names: `#/search?q=科普` is `{name: "search", query: URLSearchParams}`. */
 export function place() {
-  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
-  return { name: path, query: new URLSearchParams(query) };
+  const [path, ...query] = location.hash.replace(/^#\/?/, "").split("?");
+  return { name: path, query: new URLSearchParams(query.join("?")) };
 }
 
 /** Go to a place; `isSame` replaces the present one, so that Back does not stop there. */

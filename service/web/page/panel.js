@@ -8,7 +8,7 @@ import { linesView, selectedSpan } from "./lines.js";
 import { close, extend, openDocument, openSource, showText, state, turn, visitPlace } from "./opened.js";
 import { outlineView, sectionAt } from "./outline.js";
 import { update } from "./page.js";
-import { trimmed } from "./pieces.js";
+import { textAt, trimmed } from "./pieces.js";
 import { textBox } from "./seen.js";
 import { tidy } from "./text.js";
 import { CHINESE, language, words } from "./words.js";
@@ -142,8 +142,9 @@ function contents(piece) {
 }
 
 function selection(span) {
+  const quote = textAt(state.piece, [span]);
   return html`<div class="chosen row" role="status">
-    <span>${t("chosen", { n: span[1] - span[0] })}</span> ${copyMenu({ document_id: state.id, spans: [span] }, t("cite"))}
+    <span>${t("chosen", { n: span[1] - span[0] })}</span> ${copyMenu({ document_id: state.id, spans: [span], quote }, t("cite"))}
   </div>`;
 }
 

@@ -1,6 +1,6 @@
 /* The page of a PDF as a picture, with the quoted words boxed; beside the text, for who wants to see it as printed. */
 import { html, nothing, svg } from "./vendor/lit-html/lit-html.js";
-import { getBlob, getJson, Problem } from "./api.js";
+import { drawable, getBlob, getJson, Problem } from "./api.js";
 import { say, update } from "./page.js";
 import { tidy } from "./text.js";
 import { words } from "./words.js";
@@ -171,7 +171,8 @@ function forgetPicture() {
 async function load() {
   state.running?.abort();
   const running = new AbortController();
-  Object.assign(state, { running, problem: null, isPlaced: null, isSlow: false });
+  // Frames are of this time: the page may be another one by now.
+  Object.assign(state, { running, problem: null, isPlaced: null, isSlow: false, boxes: [] });
   const slow = setTimeout(() => {
     state.isSlow = true;
     update();
@@ -194,7 +195,7 @@ async function load() {
 async function heard(running, coming, then, otherwise) {
   try {
     const found = await coming;
-    if (running === state.running) then(found);
+    if (running === state.running) drawable(found, then);
   } catch (error) {
     if (!(error instanceof Problem)) {
       if (error.name !== "AbortError") throw error;
@@ -206,12 +207,14 @@ async function heard(running, coming, then, otherwise) {
 }
 
 function drawn(blob) {
+  if (!blob.type.startsWith("image/")) throw new TypeError(blob.type); // a proxy's page
   if (state.picture) URL.revokeObjectURL(state.picture);
   state.picture = URL.createObjectURL(blob);
   say(t("place", { page: state.page }));
 }
 
 function boxed({ pages, width, height, boxes, is_exact: isPlaced }) {
+  boxes.map(frame);
   Object.assign(state, { size: { pages, width, height }, boxes, isPlaced });
   requestAnimationFrame(showQuote);
 }

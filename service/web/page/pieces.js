@@ -1,13 +1,14 @@
 /* Pieces of a report's text, and what is quoted of them. Offsets are code points of the whole text. */
-import { getJson } from "./api.js";
+import { drawable, getJson, Problem } from "./api.js";
 import { linesOf } from "./lines.js";
 import { codePoints } from "./text.js";
 
 /** The text from `start` to `end` in whole lines, but for one too long that holds `from` or `to`:
- * `{ start, end, line, text, pages }`. */
-export async function pieceOf({ id, characters }, start, end, from, to) {
+ * `{ start, end, line, text, pages }`. Throws a `Problem` of status 422 where the document was replaced by now. */
+export async function pieceOf({ id, characters, sha256 }, start, end, from, to) {
   const query = new URLSearchParams({ start: Math.max(0, Math.min(start, characters)), end: Math.min(end, characters) });
-  const piece = await getJson(`v1/documents/${encodeURIComponent(id)}/text?${query}`);
+  const piece = drawable(await getJson(`v1/documents/${encodeURIComponent(id)}/text?${query}`), linesOf);
+  if (piece.sha256 !== sha256) throw new Problem("replaced", "", { status: 422 });
   const lines = linesOf(piece);
   if (piece.start > 0 && lines.length > 1 && lines[1].start <= from) lines.shift();
   if (piece.end < characters && lines.length > 1 && lines.at(-1).start >= to) lines.pop();

@@ -3,7 +3,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { guard } from "./vendor/lit-html/directives/guard.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
-import { postJson, Problem } from "./api.js";
+import { drawable, postJson, Problem } from "./api.js";
 import { library, load } from "./library.js";
 import { go, say, update } from "./page.js";
 import { hitView } from "./search-hit.js";
@@ -16,6 +16,7 @@ const MOST = 100; // the service gives no more
 const LONGEST = 2000;
 const FIRST_YEAR = 0;
 const LAST_YEAR = 9999;
+const YEAR = /^\d{0,4}$/;
 const MODES = ["hybrid", "dense", "lexical"];
 const FILTERS = ["from", "to", "series", "document"];
 const EXAMPLES = ["科普活动 老百姓", "先投后股", "徐汇和长宁有哪些大学", "搞药的公司有几家"];
@@ -82,6 +83,8 @@ const state = {
 function formOf(query) {
   const form = { q: "", from: "", to: "", series: "", document: "", mode: "hybrid" };
   for (const name of Object.keys(form)) form[name] = query.get(name) ?? form[name];
+  if (!MODES.includes(form.mode)) form.mode = MODES[0];
+  for (const name of ["from", "to"]) if (!YEAR.test(form[name])) form[name] = "";
   return { ...form, ignore: query.getAll("ignore"), k: Math.min(Math.max(Number.parseInt(query.get("k"), 10) || STEP, 1), MOST) };
 }
 
@@ -178,7 +181,8 @@ async function search() {
     update();
   }, LATE);
   try {
-    const result = await postJson("v1/search", bodyOf(form), { signal: running.signal });
+    const answer = await postJson("v1/search", bodyOf(form), { signal: running.signal });
+    const result = drawable(answer, (x) => [understood(x), x.hits.map(hitView)]);
     state.result = result;
     for (const reading of result.readings) state.readings.set(reading.id, reading);
     say(result.hits.length ? t("found", { n: result.hits.length }) : t("none"));

@@ -1,6 +1,6 @@
 /* Files on their way into the library: chosen or dropped, sent one by one, each with what became of it. */
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { Problem, upload } from "./api.js";
+import { drawable, Problem, upload } from "./api.js";
 import { edit, editButtonId, formOf, isEdited } from "./document-form.js";
 import { find, library, load, noteRefusal } from "./library.js";
 import { place, say, update } from "./page.js";
@@ -88,7 +88,8 @@ async function send(arrival) {
     arrival.control.signal.throwIfAborted();
     const form = new FormData();
     form.append("file", arrival.file);
-    const { documents } = await upload("v1/documents", form, (share) => progress(arrival, share), arrival.control.signal);
+    const answer = await upload("v1/documents", form, (share) => progress(arrival, share), arrival.control.signal);
+    const { documents } = drawable(answer, (x) => x.documents[0].status);
     Object.assign(arrival, { phase: "done", outcome: documents[0] });
     library.gone.delete(documents[0].id);
     await load();
