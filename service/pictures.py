@@ -49,14 +49,17 @@ class Pictures:
         self._assistant = assistant
         self._kept = _Kept(_MOST_BYTES)
 
-    def page(self, document_id: str, page: int, at: str, digest: str) -> BoxedPage:
+    def page(self, document_id: str, page: int, at: str, digest: str, version: str = "") -> BoxedPage:
         """Page `page`, from 1, with the words at `at` boxed, as a citation's link names them; `digest` is its hash.
+
+        `version` is the sha256 of the file that is meant, where only that one will do.
 
         Raises:
             KewenError: `not_found`, `invalid_request`, `document_rejected` where the page can't be read, or what opening the
                 index raises.
         """
         document, passages, snapshot = self._assistant.document(document_id)
+        _check_version(document, version)
         start, end = _extent(document, page)
         text = snapshot.text(document_id)
         place = find_place(document, passages, text, at, digest) if at else None
@@ -67,13 +70,14 @@ class Pictures:
         pages = len(document.page_starts)
         return BoxedPage(page, pages, found.width, found.height, boxes or (), boxes is not None)
 
-    def picture(self, document_id: str, page: int, width: int) -> bytes:
-        """Page `page`, from 1, `width` pixels wide, as WebP.
+    def picture(self, document_id: str, page: int, width: int, version: str = "") -> bytes:
+        """Page `page`, from 1, `width` pixels wide, as WebP; `version` as for `page`.
 
         Raises:
             KewenError: as `page`.
         """
         document, _, _ = self._assistant.document(document_id)
+        _check_version(document, version)
         _extent(document, page)
 
         def draw() -> tuple[bytes, int]:
@@ -132,6 +136,11 @@ def box_words(text: str, page: Span, spans: Sequence[Span], places: Sequence[Pla
                 boxes.append([x0, y0, x1, y1])
             line = at
     return tuple((x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)) for x0, y0, x1, y1 in boxes)
+
+
+def _check_version(document: DocumentInfo, version: str) -> None:
+    if version and version != document.sha256:
+        raise KewenError("not_found", f"《{document.title}》刚刚换成了别的版本。请关闭原文后重新打开。")
 
 
 def _extent(document: DocumentInfo, page: int) -> Span:

@@ -29,6 +29,9 @@ _REFUSED: Responses = {
 _PAGE: Responses = {**FOUND, **_REFUSED}
 _PICTURE: Responses = {200: {"description": "这一页的图", "content": {"image/webp": {}}}, **FOUND, **_REFUSED}
 _Number = Annotated[int, Path(description="页码，自 1 起")]
+_Version = Annotated[
+    str, Query(description="只要这一版：文件的 sha256，与 /v1/documents 所列相同；已换成别的版本时为 404")
+]
 
 
 def router(assistant: Assistant, links: Links) -> APIRouter:
@@ -49,9 +52,10 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         page: _Number,
         at: str = Query("", description="所引文字的位置，同出处链接中的 at，如 120-140,150-160"),
         h: str = Query("", description="所引文字的校验值，同出处链接中的 h；对不上时不给方框"),
+        sha256: _Version = "",
     ) -> dict[str, Any]:
         """一页的尺寸，和所引文字在这一页上的方框。方框要么恰好框住所引的字，要么没有。"""
-        return asdict(await in_thread(lambda: pictures.page(document_id, page, at, h), read))
+        return asdict(await in_thread(lambda: pictures.page(document_id, page, at, h, sha256), read))
 
     @routes.get(
         "/v1/documents/{document_id}/pages/{page}/image",
@@ -64,9 +68,10 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         document_id: str,
         page: _Number,
         width: int = Query(1200, ge=200, le=2000, description="图宽（像素）"),
+        sha256: _Version = "",
     ) -> Response:
         """一页的图，WebP 格式；只画编入索引的那一版。"""
-        data = await in_thread(lambda: pictures.picture(document_id, page, width), drawn)
+        data = await in_thread(lambda: pictures.picture(document_id, page, width, sha256), drawn)
         return Response(data, media_type="image/webp")
 
     return routes

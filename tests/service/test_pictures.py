@@ -177,6 +177,15 @@ def test_what_is_not_there_is_refused_by_name(path, expected, client):
     assert len(refused.json()["error"]["message"]) < 200
 
 
+def test_another_version_than_the_one_that_is_meant_is_neither_drawn_nor_boxed(client, filled):
+    version = filled.document("sample")[0].sha256
+    for path in ("/v1/documents/sample/pages/1", "/v1/documents/sample/pages/1/image"):
+        assert client.get(path, params={"sha256": version}).status_code == 200
+        refused = client.get(path, params={"sha256": version[::-1]})
+        assert refused.status_code == 404
+        assert "别的版本" in refused.json()["error"]["message"]
+
+
 def test_a_page_that_was_seen_is_not_drawn_or_read_again(filled, monkeypatch):
     fresh = client_of(filled)
     passage = filled.document("sample")[1][2]

@@ -119,7 +119,7 @@ function switches() {
 
 function picture() {
   const { citation, document: known, pictures } = state;
-  return html`<div class="source-picture">${pictures.pictureView(citation ?? { document_id: known.id, title: known.title, spans: [] })}</div>`;
+  return html`<div class="source-picture">${pictures.pictureView(citation ?? { document_id: known.id, title: known.title, spans: [] }, known.sha256)}</div>`;
 }
 
 function trouble(problem) {

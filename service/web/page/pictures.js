@@ -31,6 +31,7 @@ const t = words({
 
 const state = {
   citation: null,
+  version: "", // of the document: picture and frames are of this one, or there are none
   page: 1,
   size: null, // { pages, width, height } of the page that is shown, in points
   boxes: [],
@@ -47,9 +48,9 @@ export function hasPictures(document) {
   return document?.media_type === PDF;
 }
 
-/** The page that a citation stands on. One without spans shows the document from its first page. */
-export function pictureView(citation) {
-  if (!isSame(citation, state.citation)) begin(citation);
+/** The page that a citation stands on. One without spans shows the document from its first page; `version` is its sha256. */
+export function pictureView(citation, version) {
+  if (!isSame(citation, state.citation) || version !== state.version) begin(citation, version);
   const { page, problem, isLarge } = state;
   const isBusy = !problem && !(state.picture && state.isPlaced !== null);
   const name = t("place", { page });
@@ -147,9 +148,9 @@ function isQuoted(page) {
   return first <= page && page <= last;
 }
 
-function begin(citation) {
+function begin(citation, version) {
   const isOther = citation.document_id !== state.citation?.document_id;
-  state.citation = citation;
+  Object.assign(state, { citation, version });
   if (isOther) state.size = null;
   state.page = firstPage();
   forgetPicture();
@@ -179,13 +180,13 @@ async function load() {
   }, PATIENCE);
   update();
   const path = `v1/documents/${encodeURIComponent(state.citation.document_id)}/pages/${state.page}`;
-  const query = new URLSearchParams({ at: placeOf(state.citation), h: hashOf(state.citation) });
+  const query = new URLSearchParams({ at: placeOf(state.citation), h: hashOf(state.citation), sha256: state.version });
   const { signal } = running;
   const width = state.isLarge ? WIDTHS.large : WIDTHS.fit;
   const failed = (problem) => Object.assign(state, { problem });
   const unplaced = () => Object.assign(state, { isPlaced: false });
   await Promise.all([
-    heard(running, getBlob(`${path}/image?width=${width}`, { signal }), drawn, failed),
+    heard(running, getBlob(`${path}/image?${new URLSearchParams({ width, sha256: state.version })}`, { signal }), drawn, failed),
     heard(running, getJson(`${path}?${query}`, { signal }), boxed, unplaced),
   ]);
   clearTimeout(slow);
