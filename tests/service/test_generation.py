@@ -323,7 +323,10 @@ def test_a_good_answer_is_given_with_citations_that_resolve(answered, asked, mod
         assert phrase in cited[number]["quote"]
         assert f"{sentence['text']}[{number}]" in answer["answer"]
     for x in cited.values():
-        assert "".join(asked.text(x["document_id"], *span) for span in x["spans"]) == x["quote"]
+        assert (
+            "".join(asked.retriever().snapshot.text(x["document_id"])[slice(*span)] for span in x["spans"])
+            == x["quote"]
+        )
         assert asked.passage(x["passage_id"])[0].text == x["quote"]
     assert model.keys == [f"Bearer {KEY}"] * 4
     assert {(x["model"], x["stream"]) for x in model.bodies} == {("m1", True)}

@@ -2,7 +2,7 @@
 import { toast, update } from "./page.js";
 import { words } from "./words.js";
 
-const SECONDS = 2;
+const SECONDS = 1;
 const t = words({ back: ["已重新连上。", "Connected again."] });
 
 export const connection = { isDown: false, isLost, isFound };
