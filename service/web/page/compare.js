@@ -3,12 +3,12 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { drawable, getJson, postJson, Problem } from "./api.js";
 import { copyTable } from "./compare-table.js";
 import { copyMenu } from "./copy.js";
+import { fetching, IDLE, stop } from "./fetching.js";
 import { citationNumber } from "./numbers.js";
 import { go, say, toast, update } from "./page.js";
 import { cut, tidy } from "./text.js";
 import { CHINESE, words } from "./words.js";
 
-const LATE = 200; // milliseconds after which one is told to wait
 const PER_YEAR = ["2", "4", "8", "20"];
 const USUAL = "4";
 const FEW = 5; // years that stand side by side on a desk
@@ -61,9 +61,7 @@ const state = {
   form: { of: "", aspect: "", perYear: USUAL },
   asked: "", // the place of the page that the result, or what is coming, is for
   result: null,
-  problem: null,
-  isLate: false,
-  running: null,
+  ...IDLE,
   subjects: null,
   subjectsProblem: null,
 };
@@ -102,34 +100,17 @@ function changed(name, value) {
 
 async function compare() {
   const { of, aspect, perYear } = state.form;
-  state.running?.abort();
-  Object.assign(state, { result: null, problem: null, isLate: false, running: null });
-  update();
-  if (!of.trim()) {
-    goOn("compare-of");
-    return;
-  }
-  const running = new AbortController();
-  state.running = running;
-  const late = setTimeout(() => {
-    state.isLate = true;
-    update();
-  }, LATE);
-  try {
+  stop(state);
+  state.result = null;
+  if (of.trim()) {
     const body = { subject: of, per_year: Number(perYear), ...(aspect.trim() && { aspect }) };
-    const result = drawable(await postJson("v1/compare", body, { signal: running.signal }), comparison);
-    state.result = result;
-    say(told(result));
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    if (!(error instanceof Problem)) throw error;
-    state.problem = error;
-  } finally {
-    clearTimeout(late);
-    if (state.running === running) Object.assign(state, { running: null, isLate: false });
-    update();
-    goOn("compare-result");
+    const get = async (signal) => drawable(await postJson("v1/compare", body, { signal }), comparison);
+    await fetching(state, get, (result) => {
+      state.result = result;
+      say(told(result));
+    });
   }
+  goOn(of.trim() ? "compare-result" : "compare-of");
 }
 
 /** Where what had the keyboard is gone, one goes on from there. */

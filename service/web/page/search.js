@@ -3,14 +3,14 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { guard } from "./vendor/lit-html/directives/guard.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
-import { drawable, postJson, Problem } from "./api.js";
+import { drawable, postJson } from "./api.js";
+import { fetching, IDLE, stop } from "./fetching.js";
 import { library, load } from "./library.js";
 import { go, say, update } from "./page.js";
 import { hitView } from "./search-hit.js";
 import { codePoints, tidy } from "./text.js";
 import { CHINESE, language, words } from "./words.js";
 
-const LATE = 200; // milliseconds after which one is told to wait
 const STEP = 10;
 const MOST = 100; // the service gives no more
 const LONGEST = 2000;
@@ -72,9 +72,7 @@ const state = {
   asked: null, // the address that the result, or what is coming, is for
   question: "", // what was searched last
   result: null,
-  problem: null,
-  running: null,
-  isLate: false,
+  ...IDLE,
   readings: new Map(), // what was understood, by id: a removed one is still called by its name
 };
 
@@ -169,32 +167,18 @@ function more() {
 async function search() {
   const { form } = state;
   const question = form.q.trim();
-  state.running?.abort();
-  Object.assign(state, { problem: null, isLate: false, running: null });
+  stop(state);
   if (state.question !== question) Object.assign(state, { question, result: null, readings: new Map() });
-  update();
   if (!question) return;
-  const running = new AbortController();
-  state.running = running;
-  const late = setTimeout(() => {
-    state.isLate = true;
-    update();
-  }, LATE);
-  try {
-    const answer = await postJson("v1/search", bodyOf(form), { signal: running.signal });
-    const result = drawable(answer, (x) => [understood(x), x.hits.map(hitView)]);
+  const get = async (signal) => {
+    const answer = await postJson("v1/search", bodyOf(form), { signal });
+    return drawable(answer, (x) => [understood(x), x.hits.map(hitView)]);
+  };
+  await fetching(state, get, (result) => {
     state.result = result;
     for (const reading of result.readings) state.readings.set(reading.id, reading);
     say(result.hits.length ? t("found", { n: result.hits.length }) : t("none"));
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    if (!(error instanceof Problem)) throw error;
-    Object.assign(state, { problem: error, result: null });
-  } finally {
-    clearTimeout(late);
-    if (state.running === running) Object.assign(state, { running: null, isLate: false });
-    update();
-  }
+  });
 }
 
 /* ---- the view ---------------------------------------------------------------------------------- */
@@ -206,7 +190,7 @@ export function view() {
     ${formView()}
     <div class="search-result" aria-busy=${running !== null}>
       ${running && isLate ? html`<p class="faint" role="status">${t("loading")}</p>` : nothing}
-      ${problem ? broken(problem) : nothing} ${result ? found(result) : nothing}
+      ${problem ? broken(problem) : result ? found(result) : nothing}
       ${result || problem || running ? nothing : examples()}
     </div>`;
 }
