@@ -109,6 +109,16 @@ def test_the_conversation_survives_a_reload_and_a_new_one_is_empty(person, url):
     person.sees("可以这样问")
 
 
+def test_the_box_is_as_high_as_what_stands_in_it(person, url):
+    height = "return document.getElementById('question').offsetHeight"
+    person.browser.size(360, 740, mobile=True)
+    person.open(url)
+    person.ask(QUESTION)
+    person.browser.wait(lambda: person.run(height) < 60, "a box of one line")
+    person.write("一二三四五六七八九十" * 8, "问题")
+    person.browser.wait(lambda: person.run(height) > 100, "a box of several lines")
+
+
 def test_a_link_to_a_question_asks_it(person, url):
     person.open(f"{url}/#/ask?q=宝山区有多少家生物医药企业？")
     person.sees("449 家")

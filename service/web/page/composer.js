@@ -38,14 +38,14 @@ export function composer({ text, fault, isRunning, isFirst, change, send, stop }
       .value=${live(text)}
       @input=${(event) => change(event.target.value)}
       @keydown=${pressed}
-      ${ref(fit)}
+      ${ref((field) => fit(field))}
     ></textarea>
     <button class="button">${isRunning ? t("stop") : t("ask")}</button>
     ${fault ? html`<p id="fault" class="error" role="alert">${fault}</p>` : nothing}
   </form>`;
 }
 
-/** As high as what stands in it, up to a third of the window. */
+/** As high as what stands in it, up to a third of the window. A new function each time, else it is called but once. */
 function fit(field) {
   if (!field) return;
   queueMicrotask(() => {
