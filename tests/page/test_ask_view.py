@@ -68,21 +68,32 @@ def test_a_follow_up_is_understood_in_its_conversation(person, url):
     person.open(url)
     person.ask("嘉定区2015年有哪些重点产业？")
     person.ask("那闵行区呢？")
-    person.sees("理解为：闵行区2015年有哪些重点产业？")
+    person.sees("问的是：闵行区2015年有哪些重点产业？")
 
 
 def test_what_was_understood_can_be_removed_and_brought_back(person, url):
     person.open(url)
     person.ask("2022年黄浦区的创新重点是什么？")
-    assert person.texts(".chip > span") == ["2022 年", "黄浦"]
+    assert person.texts(".chip > span") == ["优先 2022 年的报告", "优先讲黄浦的段落"]
     first = answers(person)
-    person.click("去掉：2022 年")
+    person.click("去掉：优先 2022 年的报告")
     person.sees("恢复", ".chip.off")
     person.sees("2022年", ".chip.off")
-    assert person.texts(".chip:not(.off) > span") == ["黄浦"]
-    person.click("已去掉：2022年，恢复")
-    person.browser.wait(lambda: person.texts(".chip > span") == ["2022 年", "黄浦"], "the chip to be back")
+    assert person.texts(".chip:not(.off) > span") == ["优先讲黄浦的段落"]
+    person.click("恢复 2022年")
+    person.browser.wait(
+        lambda: person.texts(".chip > span") == ["优先 2022 年的报告", "优先讲黄浦的段落"], "the chip to be back"
+    )
     person.browser.wait(lambda: answers(person) == first, "the first answer")
+
+
+def test_a_question_that_was_parted_can_be_asked_as_one(person, url):
+    person.open(url)
+    person.ask("徐汇和长宁各有哪些大学？")
+    person.sees("分开找：徐汇；长宁", ".chip:last-of-type")
+    person.click("去掉：分开找")
+    person.sees("恢复", ".chip.off")
+    person.sees_no("分开找：", ".turn")
 
 
 def test_an_abstention_looks_like_one_and_its_passages_stand_apart(person, url):

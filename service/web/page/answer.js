@@ -3,6 +3,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { copyMenu } from "./copy.js";
 import { citationNumber } from "./numbers.js";
 import { openSource } from "./panel.js";
+import { readingChips } from "./readings.js";
 import { cut, tidy } from "./text.js";
 import { words } from "./words.js";
 
@@ -13,18 +14,7 @@ const t = words({
   looking: ["正在查找…", "Looking…"],
   stopped: ["已停止。", "Stopped."],
   again: ["再问一次", "Ask again"],
-  resolved: ["理解为：{text}", "Understood as: {text}"],
-  year: ["{value} 年", "{value}"],
-  meant: ["{surface}：{value} 年", "{surface}: {value}"],
-  latest: ["最新：{value} 年", "latest: {value}"],
-  target: ["{surface}（目标年份）", "{surface} (a target year)"],
-  place: ["{value}", "{value}"],
-  name: ["{surface} 当作 {value}", "{surface} read as {value}"],
-  first: ["优先查：", "First:"],
-  remove: ["去掉：{text}", "Remove: {text}"],
-  restore: ["恢复", "Restore"],
-  removed: ["已去掉：{text}", "Removed: {text}"],
-  readings: ["对问题的理解", "How the question was read"],
+  resolved: ["问的是：{text}", "Asked: {text}"],
   sure: ["把握 {n}%", "{n}% sure"],
   sources: ["出处", "Sources"],
   source: ["看原文", "Source"],
@@ -33,7 +23,6 @@ const t = words({
   passages: ["相关的段落", "Passages"],
   more: ["查看全部相关段落", "All passages on this"],
 });
-const READINGS = ["year", "latest", "target", "place", "name"];
 
 /** `turn` as `ask.js` has it; `removed(turn, id)` and `again(turn)` are what one can do with it. */
 export function answerView(turn, { removed, again, isBusy }) {
@@ -63,28 +52,9 @@ function broken(turn, again, isBusy) {
 
 /* ---- what was understood ----------------------------------------------------------------------- */
 
-function understood(turn, answer, removed, isBusy) {
-  const chips = answer.readings.filter((x) => READINGS.includes(x.kind) && !turn.ignored.includes(x.id));
-  if (!chips.length && !turn.ignored.length && answer.resolved === answer.question) return nothing;
-  return html`<div class="row understood" role="group" aria-label=${t("readings")}>
-    ${answer.resolved === answer.question ? nothing : html`<span class="faint">${t("resolved", { text: tidy(answer.resolved) })}</span>`}
-    ${chips.length ? html`<span class="faint">${t("first")}</span>` : nothing}
-    ${chips.map((x) => {
-      const text = reading(x);
-      return html`<span class="chip"><span>${text}</span>
-        <button ?disabled=${isBusy} aria-label=${t("remove", { text })} @click=${() => removed(turn, x.id)}>×</button></span>`;
-    })}
-    ${turn.ignored.map((id) => {
-      const text = tidy(id.slice(id.indexOf(":") + 1));
-      return html`<span class="chip off"><span>${text}</span>
-        <button ?disabled=${isBusy} aria-label="${t("removed", { text })}，${t("restore")}" @click=${() => removed(turn, id)}>${t("restore")}</button></span>`;
-    })}
-  </div>`;
-}
-
-function reading({ kind, surface, value }) {
-  const isPlain = kind !== "year" || (surface.startsWith(value) && surface.length <= value.length + 1);
-  return t(isPlain ? kind : "meant", { surface: tidy(surface), value: tidy(value) });
+function understood(turn, { question, resolved, readings }, removed, isBusy) {
+  return html`${resolved === question ? nothing : html`<p class="faint">${t("resolved", { text: tidy(resolved) })}</p>`}
+    ${readingChips({ readings, ignored: turn.ignored, toggle: (id) => removed(turn, id), isBusy })}`;
 }
 
 /* ---- the answer -------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@ import { drawable, postJson } from "./api.js";
 import { fetching, IDLE, stop } from "./fetching.js";
 import { library, load } from "./library.js";
 import { go, say, update } from "./page.js";
+import { readingChips } from "./readings.js";
 import { hitView } from "./search-hit.js";
 import { codePoints, tidy } from "./text.js";
 import { CHINESE, language, words } from "./words.js";
@@ -53,18 +54,6 @@ const t = words({
   noChoices: ["年份与报告的清单没有取到：{why}", "The list of reports could not be had: {why}"],
   tooLong: ["要找的有 {n} 字，至多 2000 字。请缩短后再找。", "That is {n} characters; 2000 is the most."],
   examples: ["可以这样找", "For example"],
-  readings: ["对问题的理解", "How the question was read"],
-  understood: ["理解为：", "Read as:"],
-  reading_year: ["优先 {value} 年的报告", "reports of {value} first"],
-  reading_latest: ["优先最新（{value} 年）的报告", "latest reports ({value}) first"],
-  reading_target: ["“{surface}”是目标年份", "“{surface}” is a target year"],
-  reading_place: ["优先讲{value}的段落", "passages on {value} first"],
-  reading_name: ["“{surface}”当作“{value}”", "“{surface}” read as “{value}”"],
-  reading_filler: ["略去“{surface}”", "“{surface}” left out"],
-  reading_split: ["分开找：{value}", "searched one by one: {value}"],
-  split: ["分开找", "searched one by one"],
-  remove: ["去掉：{text}", "Remove: {text}"],
-  restore: ["恢复", "Restore"],
 });
 
 const state = {
@@ -268,29 +257,7 @@ function examples() {
 /* ---- what was understood ----------------------------------------------------------------------- */
 
 function understood({ readings }) {
-  const { ignore } = state.form;
-  if (!readings.length && !ignore.length) return nothing;
-  return html`<div class="row" role="group" aria-label=${t("readings")}>
-    ${readings.length ? html`<span class="faint">${t("understood")}</span>` : nothing}
-    ${readings.map((reading) => chip(reading.id, readingText(reading), false))}
-    ${ignore.filter((id) => !readings.some((x) => x.id === id)).map((id) => chip(id, nameOf(id), true))}
-  </div>`;
-}
-
-function chip(id, text, isOff) {
-  return html`<span class="chip ${isOff ? "off" : ""}"><span>${text}</span>
-    <button aria-label=${isOff ? `${t("restore")} ${text}` : t("remove", { text })} @click=${() => removed(id)}>${isOff ? t("restore") : "×"}</button></span>`;
-}
-
-function readingText({ kind, surface, value }) {
-  return t(`reading_${kind}`, { surface: tidy(surface), value: tidy(value) });
-}
-
-/** What a removed reading was; after a reload its own words are all that is known of it. */
-function nameOf(id) {
-  const reading = state.readings.get(id);
-  if (reading) return readingText(reading);
-  return id === "split" ? t("split") : tidy(id.slice(id.indexOf(":") + 1));
+  return readingChips({ readings, ignored: state.form.ignore, toggle: removed, known: state.readings });
 }
 
 /* ---- what was found ---------------------------------------------------------------------------- */
