@@ -18,9 +18,10 @@ from corpus.library import Library, LibraryError
 from index.derive import Progress, Vectors, derive
 from index.generations import GenerationStore
 from index.parts import Part, code_fingerprint, document_part, part_fingerprint, read_part
+from index.rows import load_rows
 from index.segment import domain_words
 from index.shelf import Shelf, join
-from index.snapshot import load_document, load_rows
+from index.snapshot import load_document
 from index.storage import IndexProblem, storage_errors
 from index.types import Encoder, LateInteraction
 

@@ -15,8 +15,9 @@ from index.interaction import Words
 from index.lexical import VIEWS
 from index.names import Mentions, mentions
 from index.parts import Part
+from index.rows import dump_rows
 from index.shelf import Share, Shelf, dump_share
-from index.snapshot import dump_document, dump_rows
+from index.snapshot import dump_document
 from index.tables import starts_of
 from index.types import Encoder, Floats, LateInteraction
 from index.views import ViewTables

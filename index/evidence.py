@@ -22,8 +22,9 @@ from index.highlight import query_weights
 from index.interaction import Bag, InteractionIndex, share
 from index.kinds import Wanted, fits, focus, wanted
 from index.query import Part, named_places
+from index.rows import Row
 from index.segment import characters
-from index.snapshot import Row, Snapshot
+from index.snapshot import Snapshot
 from index.types import Floats, Hit, LateInteraction, Mask
 
 _LONG = 120
@@ -115,7 +116,6 @@ class EvidenceReader:
         """`fingerprint` is the encoder's."""
         self._snapshot = snapshot
         self._encoder = encoder
-        self._rows: Mapping[str, Row] = {row.passage.id: row for row in snapshot.rows}
         self._readings: OrderedDict[str, _Reading] = OrderedDict()
         # The vectors that the index was built with, where they are this encoder's; its own table stays untouched.
         built = snapshot.description.get("encoder", {}).get("fingerprint")
@@ -125,8 +125,8 @@ class EvidenceReader:
         """The candidates of the hits for a question; `expansions=False` takes no notice of what people may ask."""
         bag = Bag.of(self._encoder, part.text)
         wants = wanted(part.text)
-        weights = query_weights(part.text, self._snapshot.plain.lexical.views["characters"].weight)
-        in_words = self._snapshot.plain.lexical.coverage(part.text)
+        weights = query_weights(part.text, self._snapshot.weight)
+        in_words = self._snapshot.coverage(part.text)
         candidates: list[Candidate] = []
         around: list[Around] = []
         for n, hit in enumerate(hits):
@@ -160,10 +160,16 @@ class EvidenceReader:
 
     def has_questions(self, passage_id: str) -> bool:
         """Whether it is known what people may ask of a passage."""
-        return any(x.kind == "question" for x in self._rows[passage_id].expansions)
+        return any(x.kind == "question" for x in self._row(passage_id).expansions)
+
+    def _row(self, passage_id: str) -> Row:
+        row = self._snapshot.found(passage_id)
+        if row is None:
+            raise KeyError(passage_id)
+        return row
 
     def _reading(self, passage_id: str) -> _Reading:
-        found = self._readings.pop(passage_id, None) or self._read(self._rows[passage_id])
+        found = self._readings.pop(passage_id, None) or self._read(self._row(passage_id))
         self._readings[passage_id] = found
         while len(self._readings) > _AT_HAND:
             self._readings.popitem(last=False)

@@ -17,13 +17,13 @@ from corpus.readers.limits import MAX_PASSAGES
 from corpus.structure import parse
 from corpus.tokens import ManifestMismatch
 from corpus.types import Document, Passage
-from index.snapshot import Row
+from index.rows import Row
 from index.types import DocumentInfo, SectionInfo
 
 # What shapes a part beside the corpus modules, and the packages whose new version may cut or sound words differently.
 _MODULES = (
     *("context", "counts", "dense", "derive", "interaction", "lexical", "names", "numerals", "parts", "segment"),
-    *("shelf", "snapshot", "tables", "views"),
+    *("rows", "shelf", "snapshot", "tables", "terms", "views"),
 )
 _PACKAGES = ("jieba", "opencc", "pypinyin", "rjieba")
 

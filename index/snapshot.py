@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from corpus.citations import cite_part, cite_passage
-from corpus.expansions import Expansion
 from corpus.types import Citation, Passage
 from index.generations import Generation
 from index.names import Names
+from index.rows import Row, load_rows
 from index.shelf import Shelf
 from index.storage import IndexProblem
-from index.types import DocumentInfo, Filters, Ints, Mask, SectionInfo
+from index.types import DocumentInfo, Filters, Floats, Ints, Mask, SectionInfo
 from index.views import View
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A passage as it is stored, and how people may ask for it."""
-
-    passage: Passage
-    expansions: tuple[Expansion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +85,19 @@ class Snapshot:
         rows = self.rows_of(passage_id.rpartition(":")[0])
         return next((n for n in rows if self.rows[n].passage.id == passage_id), None)
 
+    def row(self, number: int) -> Row:
+        """A passage with its expansions, by its number."""
+        return self.rows[number]
+
+    def found(self, passage_id: str) -> Row | None:
+        """A passage with its expansions, by its id; None where there is none."""
+        number = self.row_of(passage_id)
+        return None if number is None else self.rows[number]
+
     def passage(self, passage_id: str) -> Passage | None:
         """A passage by its id, or None."""
-        row = self.row_of(passage_id)
-        return None if row is None else self.rows[row].passage
+        row = self.found(passage_id)
+        return row.passage if row else None
 
     def citation(self, passage: Passage, start: int = 0, end: int | None = None) -> Citation:
         """The citation of a passage, or of `[start, end)` of its text."""
@@ -106,6 +107,25 @@ class Snapshot:
             return whole
         end = len(passage.text) if end is None else end
         return cite_part(whole, self.text(passage.document_id), start, end, document.page_starts)
+
+    def weight(self, character: str) -> float:
+        """The inverse document frequency of a term of the view `characters` in the passages' own text; 0 if it has none."""
+        return self.plain.lexical.views["characters"].weight(character)
+
+    def coverage(self, text: str) -> float:
+        """How much of a text the passages' own words can see at all, 0 (another language) to 1."""
+        return self.plain.lexical.coverage(text)
+
+    def years_of(self, places: Collection[str]) -> list[int]:
+        """The years of the reports with a passage that holds all the places, rising."""
+        held = np.ones(len(self.rows), dtype=np.bool_)
+        for place in places:
+            held &= self.plain.lexical.holding(place)
+        return [int(year) for year in np.unique(self.years[held])]
+
+    def nearest_expansions(self, vector: Floats, rows: Ints) -> Ints:
+        """Which expansion of each passage is nearest to a vector `[dim]`, int64 `[rows]`; -1 for one that has none."""
+        return self.expanded.pieces.nearest(vector, rows)[1]
 
     def mask(self, filters: Filters) -> Mask | None:
         """bool `[passages]`: which may be found; None where all may."""
@@ -123,20 +143,8 @@ class Snapshot:
 
 
 def dump_document(document: DocumentInfo) -> bytes:
-    return _lines([asdict(document)])
-
-
-def dump_rows(rows: Sequence[Row]) -> bytes:
-    return _lines({**asdict(row.passage), "expansions": [asdict(x) for x in row.expansions]} for row in rows)
-
-
-def load_rows(data: bytes) -> list[Row]:
-    """Of bytes as `dump_rows` gave them; raises ValueError, KeyError or TypeError where they are none."""
-    return [_row(json.loads(line)) for line in data.splitlines()]
-
-
-def _lines(records: Iterable[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode("utf-8")
+    """A line of `documents.jsonl`."""
+    return (json.dumps(asdict(document), ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def _matches(document: DocumentInfo, filters: Filters) -> bool:
@@ -155,20 +163,3 @@ def load_document(line: bytes) -> DocumentInfo:
     )
     record |= {name: tuple(record[name]) for name in ("notes", "page_starts")}
     return DocumentInfo(**record, sections=sections)
-
-
-def _row(record: dict[str, Any]) -> Row:
-    passage = Passage(
-        document_id=record["document_id"],
-        section=tuple(record["section"]),
-        restored=tuple(record["restored"]),
-        lead=record["lead"],
-        kind=record["kind"],
-        spans=tuple((start, end) for start, end in record["spans"]),
-        text=record["text"],
-        lines=(record["lines"][0], record["lines"][1]),
-        columns=tuple(record["columns"]),
-        pages=(record["pages"][0], record["pages"][1]) if record["pages"] else None,
-    )
-    expansions = ({**x, "answers": tuple(x["answers"])} for x in record["expansions"])
-    return Row(passage, tuple(Expansion(**x) for x in expansions))

@@ -181,14 +181,14 @@ def test_copies_stand_behind_other_passages_however_few_are_asked_for(build, cop
 def test_in_a_large_corpus_both_arms_propose_candidates_and_the_best_are_the_same(shipped, monkeypatch, question, mode):
     """Above a number of passages FAISS and BM25 choose what is scored in full: the first hits must be among them."""
     every = shipped.search(question, 20, mode)
-    monkeypatch.setattr("index.search._ALL", 0)
+    monkeypatch.setattr("index.local._ALL", 0)
     chosen = shipped.search(question, 20, mode)
     assert [hit.passage.id for hit in chosen[:3]] == [hit.passage.id for hit in every[:3]]
     assert [hit.score for hit in chosen[:3]] == pytest.approx([hit.score for hit in every[:3]], abs=1e-3)
 
 
 def test_candidates_of_a_large_corpus_keep_to_the_filters(shipped, monkeypatch):
-    monkeypatch.setattr("index.search._ALL", 0)
+    monkeypatch.setattr("index.local._ALL", 0)
     hits = shipped.search("张江有哪些重点产业", 9, filters=Filters(years=(2024, 2025)))
     assert len(hits) == 9
     assert {hit.citation.year for hit in hits} <= {2024, 2025}
@@ -196,7 +196,7 @@ def test_candidates_of_a_large_corpus_keep_to_the_filters(shipped, monkeypatch):
 
 def test_without_candidates_of_the_dense_arm_meaning_is_not_found(shipped, monkeypatch):
     """What only FAISS can propose: an English question has no word of a passage that was never enriched."""
-    monkeypatch.setattr("index.search._ALL", 0)
+    monkeypatch.setattr("index.local._ALL", 0)
     question = "elderly housing"
     assert shipped.search(question, 5, "dense", expansions=False)
     assert not shipped.search(question, 5, "lexical", expansions=False)

@@ -1,0 +1,108 @@
+"""Both arms searched on this machine, over one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from index.fusion import PLACE_BONUS, YEAR_BONUS, spread
+from index.interaction import Bag, share
+from index.query import Part
+from index.ranking import Candidates
+from index.snapshot import Snapshot
+from index.types import Encoder, Filters, Floats, Ints, LateInteraction, Mask, Mode
+from index.views import View
+
+# So few passages are all candidates: each arm could miss one that both together rank high.
+_ALL = 500
+
+
+class LocalArms:
+    """See `index.ranking.Arms` for the contract."""
+
+    def __init__(self, snapshot: Snapshot, encoder: Encoder) -> None:
+        self._snapshot = snapshot
+        self._encoder = encoder
+        self._late = encoder if isinstance(encoder, LateInteraction) else None
+
+    def candidates(self, part: Part, mode: Mode, filters: Filters, expansions: bool, count: int) -> Candidates:
+        """The best `count` passages of each arm in each view, and what both arms say of all of them."""
+        snapshot = self._snapshot
+        allowed = self._required(part, snapshot.mask(filters))
+        vector = self._encoder.encode_queries([part.text])[0] if mode != "lexical" else None
+        views = [snapshot.plain, *([snapshot.expanded] if expansions else [])]
+        lexical = [self._lexical(view, part.text, mode, allowed) for view in views]
+        rows = self._rows(views, lexical, vector, allowed, count)
+        return Candidates(
+            rows=rows,
+            dense=self._dense(views, part.text, vector, rows),
+            lexical=[x[rows] for x in lexical],
+            coverage=views[-1].lexical.coverage(part.text),
+            has_expansions=snapshot.has_expansions[rows],
+            bonus=self._bonus(part, rows),
+        )
+
+    def _rows(
+        self, views: Sequence[View], lexical: Sequence[Floats], vector: Floats | None, allowed: Mask | None, count: int
+    ) -> Ints:
+        """The best rows of each arm in each view, int64, rising; all that may be found, where there are few."""
+        if len(self._snapshot.rows) <= _ALL:
+            return np.arange(len(self._snapshot.rows)) if allowed is None else np.flatnonzero(allowed)
+        found = [_best_rows(scores, count) for scores in lexical]
+        if vector is not None and vector.any():
+            found += [view.pieces.search(vector, count, allowed) for view in views]
+        return np.unique(np.concatenate(found))
+
+    def _lexical(self, view: View, text: str, mode: Mode, allowed: Mask | None) -> Floats:
+        """The share of the question that each passage has, float32 `[passages]`; 0 for one that may not be found."""
+        if mode == "dense":
+            return np.zeros(len(self._snapshot.rows), dtype=np.float32)
+        shares = view.lexical.shares(text)
+        return shares if allowed is None else np.where(allowed, shares, np.float32(0))
+
+    def _dense(self, views: Sequence[View], text: str, vector: Floats | None, rows: Ints) -> list[Floats]:
+        """The share of the question that each candidate answers by meaning, one array float32 `[rows]` a view."""
+        if vector is None:
+            return [np.zeros(len(rows), dtype=np.float32) for _ in views]
+        if self._late is None:
+            cosines = [view.pieces.nearest(vector, rows)[0] for view in views]
+            plain = spread(cosines[0])
+            return [plain, *(np.maximum(plain, spread((cosines[0] + x) * np.float32(0.5))) for x in cosines[1:])]
+        bag = Bag.of(self._late, text)
+        matches = np.zeros((len(bag.units), len(rows)), dtype=np.float32)
+        shares = []
+        for view in views:
+            if view.words is not None:
+                matches = np.maximum(matches, view.words.matches(bag, rows))
+            shares.append(share(matches, bag.weights))
+        return shares
+
+    # -- what the question asks for beside its words ------------------------------------------------
+
+    def _required(self, part: Part, allowed: Mask | None) -> Mask | None:
+        """bool `[passages]`: the passages of the part's year and place, where it requires them."""
+        for wanted in (
+            self._snapshot.years == part.year if part.year is not None else None,
+            self._snapshot.plain.lexical.holding(part.place) if part.place is not None else None,
+        ):
+            if wanted is not None:
+                allowed = wanted if allowed is None else allowed & wanted
+        return allowed
+
+    def _bonus(self, part: Part, rows: Ints) -> Floats:
+        """What preferred years and places add to each candidate, float32 `[rows]`."""
+        bonus = np.zeros(len(rows), dtype=np.float32)
+        if part.years:
+            bonus += YEAR_BONUS * np.isin(self._snapshot.years[rows], part.years)
+        for place in part.places:
+            held = self._snapshot.plain.lexical.holding(place)[rows]
+            bonus += np.float32(PLACE_BONUS / len(part.places)) * held
+        return bonus
+
+
+def _best_rows(scores: Floats, count: int) -> Ints:
+    """The rows of the `count` best positive scores, ties by row."""
+    rows = np.flatnonzero(scores > 0)
+    best: Ints = rows[np.lexsort((rows, -scores[rows]))[:count]]
+    return best
