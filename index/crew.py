@@ -100,7 +100,9 @@ def _jobs(entries: Sequence[Entry], workers: int) -> list[list[str]]:
 class _Worker:
     """One process, and the thread that listens to it."""
 
-    def __init__(self, library: Library, place: Workplace, heard: Callable[[Read], None], stop: threading.Event) -> None:
+    def __init__(
+        self, library: Library, place: Workplace, heard: Callable[[Read], None], stop: threading.Event
+    ) -> None:
         store = str(library.store.folder) if library.store else None
         self._first = {
             "reports": str(library.folder),
@@ -116,7 +118,7 @@ class _Worker:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(x for x in sys.path if x)
         embedded = 0
-        with subprocess.Popen(  # noqa: S603 - our own module
+        with subprocess.Popen(
             [sys.executable, "-m", "index.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -53,7 +53,9 @@ class Last:
     def part(self, place: tuple[int, int]) -> Part:
         """A document as it was indexed, to be derived anew."""
         shelf, n = self.segments[place[0]].shelf, place[1]
-        return Part(load_document(shelf.about(n)), bytes(shelf.text(n)), load_rows(shelf.rows_of(n)), shelf.made(n).note)
+        return Part(
+            load_document(shelf.about(n)), bytes(shelf.text(n)), load_rows(shelf.rows_of(n)), shelf.made(n).note
+        )
 
     @property
     def rewritten(self) -> int:

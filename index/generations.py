@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from corpus.storage import replace_synced, sync_folder, write_synced
+from index.locking import locked
 from index.storage import Content, Data, IndexProblem, found_sha256, map_file, storage_errors, write_content
 
 FORMAT = 5
@@ -176,7 +173,9 @@ class GenerationStore:
                 f"索引 {folder.name} 的格式为 {manifest['format']}，本程序只读格式 {FORMAT}",
             )
         files = manifest["files"]
-        if files.keys() != manifest["sizes"].keys() or any(".." in Path(name).parts or Path(name).is_absolute() for name in files):
+        if files.keys() != manifest["sizes"].keys() or any(
+            ".." in Path(name).parts or Path(name).is_absolute() for name in files
+        ):
             raise IndexProblem("index_damaged", f"索引 {folder.name} 的 {_MANIFEST} 指向了别处的文件")
         return dict(manifest)
 
@@ -191,32 +190,10 @@ class GenerationStore:
         Raises:
             IndexProblem: `index_locked`, naming the holder, or `storage_error`.
         """
-        with self._locked(wait):
+        with locked(self.folder, wait):
             with storage_errors("写入索引"):
                 self._discard_unfinished()
             yield
-
-    @contextmanager
-    def _locked(self, wait: float) -> Iterator[None]:
-        with storage_errors("写入索引"):
-            for folder in (self.folder.parent, self.folder):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = FileLock(self.folder / "writer.lock", mode=0o600)
-            try:
-                lock.acquire(timeout=wait)
-            except Timeout as error:
-                raise IndexProblem(
-                    "index_locked", f"另一个程序正在写索引{self._holder()}。请等它结束后再试。"
-                ) from error
-        try:
-            with storage_errors("写入索引"):
-                holder = {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-                write_synced(self.folder / "writer.json", json.dumps(holder).encode("utf-8"))
-            yield
-        finally:
-            with suppress(OSError):
-                (self.folder / "writer.json").unlink(missing_ok=True)
-            lock.release()
 
     def check_space(self, most: int | None = None) -> None:
         """A new generation beside the current one needs room: better said before the work than after it.
@@ -317,17 +294,9 @@ class GenerationStore:
         """At a start, unless a writer is at work or the folder is read-only; returns how many were removed."""
         with suppress(IndexProblem, OSError):
             if self.folder.is_dir() and self._unfinished():
-                with self._locked(0):
+                with locked(self.folder, 0):
                     return self._discard_unfinished()
         return 0
-
-    def _holder(self) -> str:
-        for _ in range(10):  # it may be writing its name just now
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                holder = json.loads((self.folder / "writer.json").read_bytes())
-                return f"（进程 {int(holder['pid'])}，自 {str(holder['since'])[:19]}）"
-            time.sleep(0.02)
-        return ""
 
 
 def sync_folders(folder: Path, files: Iterable[str]) -> None:

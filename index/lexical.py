@@ -150,7 +150,9 @@ class LexicalIndex:
         segments = {name: [_with_expansions(a[name], b[name]) for a, b in pairs] for name in VIEWS}
         one = next(iter(VIEWS))
         own = [counts is b[one] for (_, b), tables in zip(pairs, segments[one], strict=True) for counts, _ in tables]
-        return cls({name: TermView.of(x) for name, x in segments.items()}, [n for n, is_own in enumerate(own) if is_own])
+        return cls(
+            {name: TermView.of(x) for name, x in segments.items()}, [n for n, is_own in enumerate(own) if is_own]
+        )
 
     @classmethod
     def build(cls, texts: Sequence[str]) -> LexicalIndex:

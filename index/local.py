@@ -8,6 +8,7 @@ import numpy as np
 
 from index.fusion import PLACE_BONUS, YEAR_BONUS, spread
 from index.interaction import Bag, share
+from index.lexical import LexicalQuery
 from index.query import Part
 from index.ranking import Candidates
 from index.snapshot import Snapshot
@@ -32,34 +33,36 @@ class LocalArms:
         allowed = self._required(part, snapshot.mask(filters))
         vector = self._encoder.encode_queries([part.text])[0] if mode != "lexical" else None
         views = [snapshot.plain, *([snapshot.expanded] if expansions else [])]
-        lexical = [self._lexical(view, part.text, mode, allowed) for view in views]
-        rows = self._rows(views, lexical, vector, allowed, count)
+        asked = [view.lexical.prepare(part.text) for view in views]
+        rows = self._rows(views, asked if mode != "dense" else [], vector, allowed, count)
+        lexical = [np.zeros(len(rows), dtype=np.float32) for _ in views]
+        if mode != "dense":
+            lexical = [view.lexical.shares(query, rows) for view, query in zip(views, asked, strict=True)]
         return Candidates(
             rows=rows,
             dense=self._dense(views, part.text, vector, rows),
-            lexical=[x[rows] for x in lexical],
-            coverage=views[-1].lexical.coverage(part.text),
+            lexical=lexical,
+            coverage=asked[-1].coverage,
             has_expansions=snapshot.has_expansions[rows],
             bonus=self._bonus(part, rows),
         )
 
     def _rows(
-        self, views: Sequence[View], lexical: Sequence[Floats], vector: Floats | None, allowed: Mask | None, count: int
+        self,
+        views: Sequence[View],
+        asked: Sequence[LexicalQuery],
+        vector: Floats | None,
+        allowed: Mask | None,
+        count: int,
     ) -> Ints:
         """The best rows of each arm in each view, int64, rising; all that may be found, where there are few."""
-        if len(self._snapshot.rows) <= _ALL:
-            return np.arange(len(self._snapshot.rows)) if allowed is None else np.flatnonzero(allowed)
-        found = [_best_rows(scores, count) for scores in lexical]
+        size = len(self._snapshot.rows)
+        if size <= _ALL:
+            return np.arange(size) if allowed is None else np.flatnonzero(allowed)
+        found = [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=False)]
         if vector is not None and vector.any():
             found += [view.pieces.search(vector, count, allowed) for view in views]
-        return np.unique(np.concatenate(found))
-
-    def _lexical(self, view: View, text: str, mode: Mode, allowed: Mask | None) -> Floats:
-        """The share of the question that each passage has, float32 `[passages]`; 0 for one that may not be found."""
-        if mode == "dense":
-            return np.zeros(len(self._snapshot.rows), dtype=np.float32)
-        shares = view.lexical.shares(text)
-        return shares if allowed is None else np.where(allowed, shares, np.float32(0))
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
     def _dense(self, views: Sequence[View], text: str, vector: Floats | None, rows: Ints) -> list[Floats]:
         """The share of the question that each candidate answers by meaning, one array float32 `[rows]` a view."""
@@ -82,12 +85,15 @@ class LocalArms:
 
     def _required(self, part: Part, allowed: Mask | None) -> Mask | None:
         """bool `[passages]`: the passages of the part's year and place, where it requires them."""
-        for wanted in (
-            self._snapshot.years == part.year if part.year is not None else None,
-            self._snapshot.plain.lexical.holding(part.place) if part.place is not None else None,
-        ):
-            if wanted is not None:
-                allowed = wanted if allowed is None else allowed & wanted
+        wanted = []
+        if part.year is not None:
+            wanted.append(self._snapshot.years == part.year)
+        if part.place is not None:
+            named = np.zeros(len(self._snapshot.rows), dtype=np.bool_)
+            named[self._snapshot.plain.lexical.holding(part.place)] = True
+            wanted.append(named)
+        for mask in wanted:
+            allowed = mask if allowed is None else allowed & mask
         return allowed
 
     def _bonus(self, part: Part, rows: Ints) -> Floats:
@@ -96,13 +102,6 @@ class LocalArms:
         if part.years:
             bonus += YEAR_BONUS * np.isin(self._snapshot.years[rows], part.years)
         for place in part.places:
-            held = self._snapshot.plain.lexical.holding(place)[rows]
+            held = self._snapshot.plain.lexical.holds(place, rows)
             bonus += np.float32(PLACE_BONUS / len(part.places)) * held
         return bonus
-
-
-def _best_rows(scores: Floats, count: int) -> Ints:
-    """The rows of the `count` best positive scores, ties by row."""
-    rows = np.flatnonzero(scores > 0)
-    best: Ints = rows[np.lexsort((rows, -scores[rows]))[:count]]
-    return best

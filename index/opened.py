@@ -19,7 +19,7 @@ from index.described import load_document
 from index.rows import Row, load_row
 from index.shelf import Share, Shelf
 from index.storage import IndexProblem
-from index.types import DocumentInfo, Ints
+from index.types import DocumentInfo
 
 _AT_HAND = 4096
 _K = TypeVar("_K")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from index.ann import with_ann
 from index.generations import Generation
 from index.shelf import Shelf, join
 from index.storage import Content, Linked
-from index.tables import beneath, under
+from index.tables import under
 
 SEGMENT = 131_072
 """A segment has no more passages, but for one document that alone has more."""

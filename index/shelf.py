@@ -16,9 +16,9 @@ import numpy as np
 
 from index.rows import Row
 from index.storage import Content, Data, IndexProblem
-from index.tables import Array, beneath, load_array, array_content, runs_of, starts_of, under
+from index.tables import Array, array_content, load_array, runs_of, starts_of, under
 from index.types import Ints
-from index.views import ViewTables
+from index.views import ViewTables, joined_views
 
 
 class Share(NamedTuple):
@@ -178,8 +178,7 @@ def join(shelves: Sequence[Shelf], picks: Sequence[tuple[int, int]]) -> dict[str
         "bounds.npy": array_content(
             np.zeros((0, 2), np.int32), *(shelves[x.table].bounds[x.start : x.stop] for x in rows)
         ),
-        **beneath("plain/", ViewTables.joined([x.plain for x in shelves], rows)),
-        **beneath("expanded/", ViewTables.joined([x.expanded for x in shelves], rows)),
+        **joined_views([x.plain for x in shelves], [x.expanded for x in shelves], rows),
     }
 
 

@@ -51,8 +51,9 @@ class Snapshot:
         shelves = load_segments(generation)
         try:
             names = Names.load(bytes(generation.files["names.json"]))
+            tables = [x.plain for x in shelves]
+            plain, expanded = View.plain(tables), View.expanded(tables, [x.expanded for x in shelves])
             has_expansions = [np.diff(x.expanded.pieces.starts) > 0 for x in shelves]
-            plain, expanded = View.plain(shelves), View.expanded(shelves, has_expansions)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:  # FAISS raises RuntimeError
             raise IndexProblem(
                 "index_damaged", f"索引 {generation.name} 的内容不完整（{type(error).__name__}）"
@@ -121,7 +122,7 @@ class Snapshot:
 
     def coverage(self, text: str) -> float:
         """How much of a text the passages' own words can see at all, 0 (another language) to 1."""
-        return self.plain.lexical.coverage(text)
+        return self.plain.lexical.prepare(text).coverage
 
     def years_of(self, places: Collection[str]) -> list[int]:
         """The years of the reports with a passage that holds all the places, rising."""

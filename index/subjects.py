@@ -77,7 +77,7 @@ def is_named(text: str, place: str, names: Names) -> bool:
 
 def rows_naming(snapshot: Snapshot, place: str) -> Ints:
     """The rows of the passages that name a place in their text or their headings, int64, rising."""
-    held = np.flatnonzero(snapshot.plain.lexical.holding(place))
+    held = snapshot.plain.lexical.holding(place)
     return np.array([n for n in held if _names(snapshot.rows[int(n)].passage, place, snapshot.names)], dtype=np.int64)
 
 

@@ -47,7 +47,7 @@ def main() -> None:
         say(done=len(wanted), embedded=vectors.embedded)
 
 
-def say(**about: Any) -> None:  # noqa: ANN401 - whatever JSON can say
+def say(**about: Any) -> None:
     sys.stdout.write(json.dumps(about) + "\n")
     sys.stdout.flush()
 
