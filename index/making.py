@@ -32,7 +32,7 @@ class Read:
 class Maker:
     """Makes segments of documents. `keep` is called with each that is full, `heard` with each document when it is done."""
 
-    def __init__(self, vectors: Vectors, keep: Callable[[Shelf], object], heard: Callable[[Read], object]):
+    def __init__(self, vectors: Vectors, keep: Callable[[Shelf], object], heard: Callable[[Read], object]) -> None:
         self._vectors, self._keep, self._heard = vectors, keep, heard
         self._deriving = Deriving(vectors)
         self._batch: list[Part] = []
