@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.counts import Counts
-from index.groups import Groups
+from index.groups import Groups, distinct, first_places
 from index.tables import Array
 from index.terms import BITS, HASHED, term_key
 from index.types import Ints
@@ -77,11 +77,11 @@ class Counting:
 
     def _count(self, terms: Groups) -> _Batch:
         packed = np.sort(terms.values << _ROW_BITS | terms.owners())
-        places = np.flatnonzero(np.concatenate([[True], packed[1:] != packed[:-1]]))
+        places = first_places(packed)
         frequencies = np.minimum(np.diff(places, append=len(packed)), _MOST).astype(np.uint8)
         packed = packed[places]
         numbers = packed >> _ROW_BITS
-        heads = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]]))
+        heads = first_places(numbers)
         return _Batch(
             first=self._size,
             keys=self._numbers.keys_of(numbers[heads]),
@@ -93,7 +93,7 @@ class Counting:
     def counts(self) -> Counts:
         """All that was added, which is then no longer here."""
         batches, self._batches = self._batches, []
-        keys = np.unique(np.concatenate([np.zeros(0, np.uint64), *(x.keys for x in batches)]))
+        keys = distinct(np.concatenate([np.zeros(0, np.uint64), *(x.keys for x in batches)]))
         offsets = np.zeros(len(keys) + 1, dtype=np.int64)
         for batch in batches:
             offsets[1 + np.searchsorted(keys, batch.keys)] += batch.sizes

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from index.types import Ints
+
+T = TypeVar("T", bound=np.integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,20 @@ class Groups:
 
     def distinct(self) -> Groups:
         """Each number once in its group, rising. The numbers are below 2**32, the groups fewer than 2**31."""
-        packed = np.sort(self.owners() << 32 | self.values)
-        first = np.ones(len(packed), dtype=np.bool_)
-        first[1:] = packed[1:] != packed[:-1]
-        packed = packed[first]
+        packed = distinct(self.owners() << 32 | self.values)
         return Groups(packed & 0xFFFFFFFF, _starts(np.bincount(packed >> 32, minlength=self.size)))
+
+
+def distinct(values: npt.NDArray[T]) -> npt.NDArray[T]:
+    """Each value once, rising: as `np.unique`, whose hash table is several times slower than sorting whole numbers."""
+    rising = np.sort(values)
+    return rising[first_places(rising)]
+
+
+def first_places(rising: npt.NDArray[T]) -> Ints:
+    """Where each value of an array comes first, int64; equal ones stand together."""
+    changes = np.flatnonzero(rising[1:] != rising[:-1]) + 1
+    return np.concatenate([np.zeros(min(len(rising), 1), np.int64), changes])
 
 
 def _starts(lengths: Ints) -> Ints:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -123,11 +123,13 @@ class Snapshot:
 
 
 def dump_document(document: DocumentInfo) -> bytes:
-    return _lines([asdict(document)])
+    """One line of JSON."""
+    return _lines([{**_record(document), "sections": [_record(x) for x in document.sections]}])
 
 
 def dump_rows(rows: Sequence[Row]) -> bytes:
-    return _lines({**asdict(row.passage), "expansions": [asdict(x) for x in row.expansions]} for row in rows)
+    """One line of JSON a row."""
+    return _lines({**_record(row.passage), "expansions": [_record(x) for x in row.expansions]} for row in rows)
 
 
 def load_rows(data: bytes) -> list[Row]:
@@ -135,8 +137,16 @@ def load_rows(data: bytes) -> list[Row]:
     return [_row(json.loads(line)) for line in data.splitlines()]
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
+def _record(noun: Passage | Expansion | DocumentInfo | SectionInfo) -> dict[str, Any]:
+    """Its fields. `asdict` would copy each span of each passage, which takes longer than all the rest."""
+    return {name: getattr(noun, name) for name in noun.__slots__}
+
+
 def _lines(records: Iterable[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode("utf-8")
+    return "".join(_JSON.encode(record) + "\n" for record in records).encode("utf-8")
 
 
 def _matches(document: DocumentInfo, filters: Filters) -> bool:
