@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from corpus.folding import nfkc
 from corpus.headings import (
     RANK_NUMBERED,
     Heading,
@@ -314,4 +314,4 @@ def printed_line(lines: list[Line], given: EditorialHeading) -> Line:
 
 
 def _fold(text: str) -> str:
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
+    return re.sub(r"\s+", "", nfkc(text))

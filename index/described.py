@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-
 from index.types import DocumentInfo, SectionInfo
 
 
 def dump_document(document: DocumentInfo) -> bytes:
     """A line of `documents.jsonl`."""
-    return (json.dumps(asdict(document), ensure_ascii=False) + "\n").encode("utf-8")
+    record = {name: getattr(document, name) for name in document.__slots__}
+    record["sections"] = [{name: getattr(x, name) for name in x.__slots__} for x in document.sections]
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def load_document(line: bytes) -> DocumentInfo:

@@ -10,8 +10,8 @@ import re
 import socket
 import zlib
 from collections.abc import Sequence
-from functools import lru_cache
 from importlib.resources import files
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.types import Span
+from index.groups import Groups
 from index.segment import is_han, normalise, runs
 from index.types import Encoder, Floats, Ints
 
@@ -55,7 +56,7 @@ class BundledEncoder:
             self.fingerprint = read_fingerprint(folder)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             tensors = map_tensors(folder / "model.safetensors")
-            self._rows, self._scales, self._weights = (tensors[x] for x in ("embeddings", "scales", "weights"))
+            self._rows, self._scales, self._weights = (np.asarray(tensors[x]) for x in _TENSORS)
         except Exception as error:  # tokenizers raises bare Exception
             raise EncoderUnavailable(
                 f"随附的编码器不完整（{folder.name}：{type(error).__name__}）。请重新获取本项目的 index/bundled/。"
@@ -67,25 +68,44 @@ class BundledEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
         """float32 `[len(texts), dim]`, as `Encoder` says: the weighted mean of the words."""
-        return self._encode(texts)
+        return self.means(self._bags(texts))
 
     def encode_passages(self, texts: Sequence[str]) -> Floats:
         """float32 `[len(texts), dim]`, as `Encoder` says: the weighted mean of the words."""
-        return self._encode(texts)
+        return self.means(self._bags(texts))
 
     def units(self, texts: Sequence[str]) -> list[Ints]:
         """The distinct words of each text as ids, int64, rising."""
+        bags = self._bags(texts)
+        return np.split(bags.values, bags.starts[1:-1]) if bags.size else []
+
+    def line_units(self, han: Sequence[str], latin: Sequence[str], lines: Ints) -> Groups:
+        """The words of lines that are cut into runs already, as `LineEncoder` says."""
+        encodings = self._tokenizer.encode_batch_fast(han, add_special_tokens=False)
+        words = Groups.of([encoding.ids for encoding in encodings])
+        is_known = words.values != _UNKNOWN
+        named = {run: [unit for unit, _ in self._latin(run)] for run in set(latin)}
+        names = Groups.of([named[run] for run in latin])
+        owners = np.concatenate([words.owners()[is_known], np.repeat(lines, names.lengths)])
+        return Groups.sorted_from(owners, np.concatenate([words.values[is_known], names.values]), len(han))
+
+    def means(self, bags: Groups) -> Floats:
+        """float32 `[bags, dim]`: the weighted means of distinct words, as unit vectors."""
+        units, places = np.unique(bags.values, return_inverse=True)
+        vectors, weights = self.unit_vectors(units), self.unit_weights(units)
+        means = np.zeros((bags.size, self.dim), dtype=np.float32)
+        # One small product a text: a large one for many texts would mostly multiply zeros, and reduceat is slower.
+        for n, (start, end) in enumerate(pairwise(bags.starts.tolist())):
+            chosen = places[start:end]
+            np.dot(weights[chosen], vectors[chosen], out=means[n])
+        return unit_rows(means)
+
+    def _bags(self, texts: Sequence[str]) -> Groups:
         split = [runs(normalise(text)) for text in texts]
         han = [" ".join(run for run in pieces if is_han(run)) for pieces in split]
-        encodings = self._tokenizer.encode_batch_fast(han, add_special_tokens=False)
-        found = []
-        for pieces, encoding in zip(split, encodings, strict=True):
-            ids = {i for i in encoding.ids if i != _UNKNOWN}
-            for run in pieces:
-                if not is_han(run):
-                    ids.update(unit for unit, _ in self._latin(run))
-            found.append(np.array(sorted(ids), dtype=np.int64))
-        return found
+        latin = [[run for run in pieces if not is_han(run)] for pieces in split]
+        lines = np.repeat(np.arange(len(texts)), [len(x) for x in latin])
+        return self.line_units(han, list(chain.from_iterable(latin)), lines).distinct()
 
     def located(self, pieces: Sequence[str]) -> list[list[tuple[int, Span]]]:
         """The words of each run of normalised text, in order: its id as `units` gives it, and where it stands in the run."""
@@ -103,21 +123,14 @@ class BundledEncoder:
         """float32 `[len(units), dim]`, rows of length 1."""
         rows = self._row(units)
         vectors: Floats = self._rows[rows].astype(np.float32) * self._scales[rows, None]
-        for n in np.flatnonzero(units >= self.size):
-            vectors[n] += _signs((int(units[n]) - self.size) // 2, self.dim)
+        hashed = np.flatnonzero(units >= self.size)
+        vectors[hashed] += _signs((units[hashed] - self.size) // 2, self.dim)
         return unit_rows(vectors)
 
     def unit_weights(self, units: Ints) -> Floats:
         """What each word counts in a question, float32 `[len(units)]`."""
         weights: Floats = np.asarray(self._weights[self._row(units)], dtype=np.float32)
         return weights
-
-    def _encode(self, texts: Sequence[str]) -> Floats:
-        means = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for n, units in enumerate(self.units(texts)):
-            if units.size:
-                means[n] = self.unit_weights(units) @ self.unit_vectors(units)
-        return unit_rows(means)
 
     def _row(self, units: Ints) -> Ints:
         """Rows of the table: the shared ones of numbers and names for what is hashed."""
@@ -140,6 +153,7 @@ class BundledEncoder:
         return self.size + 2 * (zlib.crc32(piece.encode("utf-8")) % _HASHES) + is_name
 
 
+_TENSORS = ("embeddings", "scales", "weights")
 _UNKNOWN, _NUMBER, _NAME = 0, 1, 2
 _HASHES = 2**24
 _PIECES = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
@@ -147,11 +161,10 @@ _PIECES = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
 _ENDINGS = (("", ""), ("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ed", ""), ("ing", "e"), ("ed", "e"))
 
 
-@lru_cache(maxsize=4096)
-def _signs(number: int, dim: int) -> Floats:
-    """±1/√dim, `dim` of them, from a hash: vectors of different words are all but at right angles."""
-    digest = hashlib.blake2b(number.to_bytes(8, "little"), digest_size=dim // 8).digest()
-    bits = np.unpackbits(np.frombuffer(digest, dtype=np.uint8)).astype(np.float32)
+def _signs(numbers: Ints, dim: int) -> Floats:
+    """±1/√dim, float32 `[len(numbers), dim]`, from hashes: vectors of different words are all but at right angles."""
+    digests = [hashlib.blake2b(n.to_bytes(8, "little"), digest_size=dim // 8).digest() for n in numbers.tolist()]
+    bits = np.unpackbits(np.frombuffer(b"".join(digests), dtype=np.uint8)).reshape(-1, dim).astype(np.float32)
     signs: Floats = (bits * 2 - 1) / np.float32(np.sqrt(dim))
     return signs
 

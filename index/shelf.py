@@ -7,7 +7,6 @@ them is what a build of these documents at once would have made, byte for byte.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -197,8 +196,3 @@ def load_made(line: bytes) -> Made:
 def bounds_of(rows: Sequence[Row]) -> list[tuple[int, int]]:
     """Where in its document each passage begins and ends, by which its id names it."""
     return [(row.passage.spans[0][0], row.passage.spans[-1][1]) for row in rows]
-
-
-def line_sums(lines: bytes) -> list[int]:
-    """The CRC-32 of each line."""
-    return [zlib.crc32(line) for line in lines.splitlines(keepends=True)]
