@@ -14,8 +14,8 @@ from index.counting import Numbers
 from index.groups import Groups
 from index.names import Mentions, domain_terms, places_of
 from index.parts import Part
-from index.segment import is_han
 from index.rows import Row
+from index.segment import is_han
 from index.split import LineEncoder, Split
 from index.terms import term_key
 from index.types import DocumentInfo, Encoder, Floats, Ints, LateInteraction
@@ -54,8 +54,12 @@ class Batch:
         for part in parts:
             lined.add(part.document, part.rows)
         split = Split.of(lined.lines, numbers)
-        both = [[*own, *asked] if asked else [] for own, asked in zip(lined.plain.lines, lined.asked.lines, strict=True)]
-        units = encoder.line_units(split.han, split.latin, split.latin_lines) if isinstance(encoder, LineEncoder) else None
+        both = [
+            [*own, *asked] if asked else [] for own, asked in zip(lined.plain.lines, lined.asked.lines, strict=True)
+        ]
+        units = (
+            encoder.line_units(split.han, split.latin, split.latin_lines) if isinstance(encoder, LineEncoder) else None
+        )
         found = [_mentions(lines, split) for lines in lined.documents]
         return cls(
             _seen(lined.plain, lined.plain.lines, split, encoder, units),

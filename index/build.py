@@ -22,7 +22,7 @@ from index.segment import domain_words
 from index.segments import Picks, Segment, arranged, segment_files
 from index.statuses import DocumentStatus
 from index.storage import Content, IndexProblem
-from index.tables import beneath
+from index.tables import beneath, load_array, whole
 from index.terms import BITS, character_of
 from index.types import Encoder
 from index.unfinished import UnfinishedBuild
@@ -137,7 +137,6 @@ def _files(segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]]) -> I
         for segment, n in picks:
             made = segments[segment].shelf.made(n)
             found.append(Mentions(made.places, made.terms))
-        for segment in {segment for segment, _ in picks}:
-            keys = segments[segment].shelf.plain.lexical["characters"].keys
-            letters.update(x for key in keys[keys < 1 << BITS].tolist() if (x := character_of(key)))
+        keys = load_array(whole(files["plain/lexical/characters.keys.npy"]))
+        letters.update(x for key in keys[keys < 1 << BITS].tolist() if (x := character_of(key)))
     yield "names.json", names_of(found, letters).dump()

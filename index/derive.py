@@ -12,12 +12,12 @@ import numpy.typing as npt
 from index.batches import Batch
 from index.counting import Counting, Numbers
 from index.dense import Pieces
-from index.groups import Groups, distinct
 from index.described import dump_document
+from index.groups import Groups, distinct
 from index.interaction import Words
-from index.rows import dump_rows
 from index.lexical import VIEWS
 from index.parts import Part
+from index.rows import dump_rows
 from index.shelf import Made, Share, Shelf, bounds_of, dump_made
 from index.tables import starts_of
 from index.types import Encoder, Floats, Ints, LateInteraction
@@ -39,7 +39,9 @@ class Vectors:
     `embedded` and `reused` count them.
     """
 
-    def __init__(self, encoder: Encoder, known: Sequence[Pieces], progress: Progress = lambda done, total: None) -> None:
+    def __init__(
+        self, encoder: Encoder, known: Sequence[Pieces], progress: Progress = lambda done, total: None
+    ) -> None:
         self.encoder = encoder
         self.embedded, self.reused = 0, 0
         self._known, self._progress = _Known(known), progress
@@ -169,7 +171,9 @@ class Deriving:
             made = dump_made(Made(part.document.part, names.places, names.terms, part.note))
             x = part.document
             sizes = (len(part.rows), len(lines), len(part.text), len(about), len(made))
-            self._shares.append(Share(x.id, x.title, x.year, x.series, *sizes, zlib.crc32(part.text), zlib.crc32(about)))
+            self._shares.append(
+                Share(x.id, x.title, x.year, x.series, *sizes, zlib.crc32(part.text), zlib.crc32(about))
+            )
             self._documents.append(about)
             self._made.append(made)
             self._lines.append(lines)

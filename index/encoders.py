@@ -51,6 +51,7 @@ class BundledEncoder:
     def __init__(self, folder: Path | None = None) -> None:
         from tokenizers import Tokenizer
 
+        self.is_shipped = folder is None
         folder = folder or Path(str(files("index"))) / "bundled"
         try:
             self.fingerprint = read_fingerprint(folder)

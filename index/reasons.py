@@ -135,7 +135,7 @@ class Reasons:
         table = self._snapshot.plain.words
         if table is None:
             return none
-        units: Ints = table.units[table.terms[table.starts[row] : table.starts[row + 1]]]
+        units = table.units_of(row)
         if not len(units):
             return none
         cosines = self._bag.vectors @ table.unit_vectors(units, late).T

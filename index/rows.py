@@ -10,7 +10,6 @@ from typing import Any
 from corpus.expansions import Expansion
 from corpus.types import Passage
 
-
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
 
