@@ -14,7 +14,6 @@ from index.counting import Counting, Numbers
 from index.dense import Pieces
 from index.described import dump_document
 from index.groups import Groups, distinct
-from index.interaction import Words
 from index.lexical import VIEWS
 from index.parts import Part
 from index.rows import dump_rows
@@ -22,6 +21,7 @@ from index.shelf import Made, Share, Shelf, bounds_of, dump_made
 from index.tables import starts_of
 from index.types import Encoder, Floats, Ints, LateInteraction
 from index.views import ViewTables
+from index.words import Words
 
 Progress = Callable[[int, int], None]
 """Called with how many pieces are done so far, and of how many."""

@@ -32,15 +32,16 @@ class LocalArms:
         snapshot = self._snapshot
         allowed = self._required(part, snapshot.mask(filters))
         vector = self._encoder.encode_queries([part.text])[0] if mode != "lexical" else None
+        bag = Bag.of(self._late, part.text) if self._late and vector is not None else None
         views = [snapshot.plain, *([snapshot.expanded] if expansions else [])]
         asked = [view.lexical.prepare(part.text) for view in views]
-        rows = self._rows(views, asked if mode != "dense" else [], vector, allowed, count)
+        rows = self._rows(views, asked if mode != "dense" else [], vector, bag, allowed, count)
         lexical = [np.zeros(len(rows), dtype=np.float32) for _ in views]
         if mode != "dense":
             lexical = [view.lexical.shares(query, rows) for view, query in zip(views, asked, strict=True)]
         return Candidates(
             rows=rows,
-            dense=self._dense(views, part.text, vector, rows),
+            dense=self._dense(views, vector, bag, rows),
             lexical=lexical,
             coverage=asked[-1].coverage,
             has_expansions=snapshot.has_expansions[rows],
@@ -52,6 +53,7 @@ class LocalArms:
         views: Sequence[View],
         asked: Sequence[LexicalQuery],
         vector: Floats | None,
+        bag: Bag | None,
         allowed: Mask | None,
         count: int,
     ) -> Ints:
@@ -62,17 +64,18 @@ class LocalArms:
         found = [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=False)]
         if vector is not None and vector.any():
             found += [view.pieces.search(vector, count, allowed) for view in views]
+        if bag is not None:
+            found += [view.finder.find(bag, count, allowed) for view in views if view.finder]
         return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
-    def _dense(self, views: Sequence[View], text: str, vector: Floats | None, rows: Ints) -> list[Floats]:
+    def _dense(self, views: Sequence[View], vector: Floats | None, bag: Bag | None, rows: Ints) -> list[Floats]:
         """The share of the question that each candidate answers by meaning, one array float32 `[rows]` a view."""
         if vector is None:
             return [np.zeros(len(rows), dtype=np.float32) for _ in views]
-        if self._late is None:
+        if bag is None:
             cosines = [view.pieces.nearest(vector, rows)[0] for view in views]
             plain = spread(cosines[0])
             return [plain, *(np.maximum(plain, spread((cosines[0] + x) * np.float32(0.5))) for x in cosines[1:])]
-        bag = Bag.of(self._late, text)
         matches = np.zeros((len(bag.units), len(rows)), dtype=np.float32)
         shares = []
         for view in views:

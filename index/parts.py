@@ -23,7 +23,21 @@ from index.types import DocumentInfo, SectionInfo
 # What shapes a part beside the corpus modules, and the packages whose new version may cut or sound words differently.
 _MODULES = (
     *("batches", "context", "counting", "counts", "dense", "derive", "described", "groups", "interaction", "lexical"),
-    *("names", "numerals", "parts", "rows", "segment", "shelf", "split", "tables", "terms", "views"),
+    *(
+        "ann",
+        "holders",
+        "names",
+        "numerals",
+        "parts",
+        "rows",
+        "segment",
+        "shelf",
+        "split",
+        "tables",
+        "terms",
+        "views",
+        "words",
+    ),
 )
 _PACKAGES = ("jieba", "opencc", "pypinyin", "rjieba")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from index.ann import with_ann
 from index.generations import Generation
 from index.shelf import Shelf, join
 from index.storage import Content, Linked
@@ -97,4 +96,4 @@ def arranged(sizes: Sequence[Sequence[int]], picks: Picks) -> list[tuple[bool, P
 
 def segment_files(segments: Sequence[Segment], picks: Picks) -> dict[str, Content]:
     """The files of a new segment of documents of others."""
-    return with_ann(join([x.shelf for x in segments], picks))
+    return join([x.shelf for x in segments], picks)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from index.candidates import CandidateFinder
 from index.counts import Counts
 from index.dense import PieceIndex, Pieces
-from index.interaction import InteractionIndex, Words
+from index.interaction import InteractionIndex
 from index.lexical import VIEWS, LexicalIndex
 from index.storage import Content, Data
 from index.tables import Run, beneath, under
+from index.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,13 @@ class View:
     """One way to see the passages of all segments: by their own text, or by their expansions too.
 
     `pieces` and `words` of the expanded view are those of the expansions alone; its `lexical` holds both texts.
-    `words` is None where the encoder offers no late interaction.
+    `words` and `finder` are None where the encoder offers no late interaction.
     """
 
     pieces: PieceIndex
     lexical: LexicalIndex
-    words: InteractionIndex | None
+    words: InteractionIndex | None = None
+    finder: CandidateFinder | None = None
 
     @classmethod
     def plain(cls, tables: Sequence[ViewTables]) -> View:
@@ -88,4 +91,5 @@ class View:
     @classmethod
     def _of(cls, tables: Sequence[ViewTables], lexical: LexicalIndex) -> View:
         words = [x.words for x in tables if x.words is not None]
-        return cls(PieceIndex.of([x.pieces for x in tables]), lexical, InteractionIndex.of(words) if words else None)
+        pieces = PieceIndex([x.pieces for x in tables])
+        return cls(pieces, lexical, InteractionIndex(words), CandidateFinder(words)) if words else cls(pieces, lexical)
