@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.ann import Index, build
-from index.storage import Content
+from index.storage import Content, Data
 from index.tables import Run, array_content, buffer_of, load_array, starts_of
 from index.types import Floats, Ints, Mask
 
@@ -48,7 +48,7 @@ class Pieces:
         return self.joined([self], [Run(0, 0, self.size)])
 
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> Pieces:
+    def load(cls, files: Mapping[str, Data]) -> Pieces:
         """Of files as `dump` made them, checked by the caller.
 
         Raises:

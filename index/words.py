@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from index.ann import Index, build
 from index.holders import Holders
-from index.storage import Content
+from index.storage import Content, Data
 from index.tables import Run, array_content, load_array, starts_of
 from index.types import Floats, Ints, LateInteraction
 
@@ -70,7 +70,7 @@ class Words:
         return self.joined([self], [Run(0, 0, self.size)])
 
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> Words:
+    def load(cls, files: Mapping[str, Data]) -> Words:
         """Of files as `dump` made them.
 
         Raises:
