@@ -15,7 +15,7 @@ import numpy.typing as npt
 from index.counts import Counts, Keys
 from index.types import Floats, Ints, Mask
 
-_TOGETHER = 1 << 18
+_TOGETHER = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ class Lists:
     def add(self, totals: npt.NDArray[np.floating], first: int, last: int) -> None:
         """Add what all postings of the terms `[first, last)` say to `totals` `[rows of the table]`."""
         for n, stop in self._blocks(first, last):
-            spans = [slice(a, b) for a, b in zip(self.starts[n:stop].tolist(), self.stops[n:stop].tolist(), strict=True)]
+            spans = [
+                slice(a, b) for a, b in zip(self.starts[n:stop].tolist(), self.stops[n:stop].tolist(), strict=True)
+            ]
             # One cast saves several: numpy indexes by this type alone.
             rows = np.concatenate([self.table.counts.rows[x] for x in spans]).astype(np.intp)
             frequencies = np.concatenate([self.table.counts.frequencies[x] for x in spans]).astype(np.float32)
