@@ -197,7 +197,7 @@ class LexicalIndex:
         return shares.astype(np.float32)
 
     def best(self, query: LexicalQuery, count: int, allowed: Mask | None = None) -> Ints:
-        """The `count` passages with the largest positive share, int64, best first, ties by row.
+        """The `count` passages with the largest positive share, int64, best first, ties by row; see `index.maxscore`.
 
         Only those that may be found, bool `[size]`, and in an index with expansions only those that have some.
         """

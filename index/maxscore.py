@@ -6,8 +6,9 @@ scores, no passage is among the best that has none of the rare terms. So the fre
 postings, are only looked up, and only for the passages that are best by the others.
 
 What the last of the best will score is estimated, and of the passages that could still be among them no more than `_POOL`
-are looked up. On up to some thousand passages the result is exact. For questions to 100 thousand and to a million passages
-it held, at 200 passages asked for, @RECALL@ of those that scoring all gives, and all of the first 20.
+are looked up. Up to some ten thousand passages all postings are added up, and the result is exact. Among 100 thousand and
+a million passages in 8 segments, made of halves of real ones, questions of `dev` got 99.9% of the 200 best, and all of
+the first 20, for a tenth of the postings.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _ALWAYS = 1 << 16
 _SAMPLE = 64
 """So many passages are looked up for that estimate."""
 
-_POOL = 4096
+_POOL = 3072
 """The most passages in which the frequent terms are looked up."""
 
 _AT_ONCE = 5
@@ -99,9 +100,9 @@ def best_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allowe
     if not last or count < 1 or not segments:
         return np.zeros(0, dtype=np.int64)
     rests = terms.rests
-    added = _added(segments, terms, rests, count, allowed)
     keep = max(_POOL, 4 * count)
-    pool = _summed(segments, added, keep, allowed)
+    added, least = _added(segments, terms, rests, count, keep, allowed)
+    pool = _summed(segments, added, keep, least, allowed)
     for n, stop in pairwise([min(added + n * _AT_ONCE, last) for n in range(3)] + [last]):
         if n == stop:
             break
@@ -115,32 +116,35 @@ def best_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allowe
     return best
 
 
-def _added(segments: Sequence[_Segment], terms: Terms, rests: _Sums, count: int, allowed: Mask | None) -> int:
+def _added(
+    segments: Sequence[_Segment], terms: Terms, rests: _Sums, count: int, keep: int, allowed: Mask | None
+) -> tuple[int, float]:
     """How many of the terms are added up: the others can't make a passage one of the `count` best, as is estimated.
 
-    The best by the rarest terms score what these give them, and what the others give to some of the very best.
+    The best by the rarest terms score what these give them, and what the others give to some of the very best. Also a
+    sum that `keep` passages reach for certain; 0 where that is not known.
     """
     postings = np.cumsum(terms.occurrences)
     size, last = sum(x.size for x in segments), len(rests) - 1
     first = 1 + int(postings[1:].searchsorted(_FIRST * size))
     always = int(postings.searchsorted(_ALWAYS, side="right"))
     if first >= last or always >= last:
-        return last
-    best = _summed(segments, first, count, allowed)
+        return last, 0.0
+    best = _summed(segments, first, keep, 0.0, allowed)
     sums = np.concatenate([sums for _, sums in best])
     if len(sums) < count:
-        return last
+        return last, 0.0
     sample = _from(best, _nth(sums, min(_SAMPLE, count)))
     gains = [x.look_up(rows[:_SAMPLE], first, last) for x, (rows, _) in zip(segments, sample, strict=True)]
     threshold = _nth(sums, count) + float(np.median(np.concatenate(gains)))
-    return max(first, always, int((-rests).searchsorted(-threshold, side="right")))
+    return max(first, always, int((-rests).searchsorted(-threshold, side="right"))), _nth(sums, keep)
 
 
-def _summed(segments: Sequence[_Segment], last: int, count: int, allowed: Mask | None) -> list[_Found]:
-    """The best `count` rows by the terms before `last`, by segment; a sum is positive."""
+def _summed(segments: Sequence[_Segment], last: int, count: int, least: float, allowed: Mask | None) -> list[_Found]:
+    """The best `count` rows by the terms before `last`, by segment; sums are positive, and `least` or more."""
     buffer = np.empty(max(x.size for x in segments), dtype=np.float32)
     found: list[_Found] = []
-    best, least = np.zeros(0), 0.0
+    best = np.zeros(0)
     for segment in segments:
         sums = buffer[: segment.size]
         sums.fill(0)
