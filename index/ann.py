@@ -26,7 +26,7 @@ _SEED = 1234
 _SAMPLE = 32
 _ROUNDS = 6
 _BLOCK = 16_384
-_PROBED = {"bytes": 32, "bits": 16}
+_PROBED = {"bytes": 16, "bits": 8}
 
 
 def build(vectors: npt.NDArray[np.floating[Any]], codes: Codes = "bytes") -> bytes:
