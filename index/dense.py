@@ -6,6 +6,7 @@ nearest piece. Many pieces have an approximate index beside them; what it finds 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -192,14 +193,17 @@ class PieceIndex:
 
     def _allowed(self, vector: Floats, k: int, allowed: Mask) -> Ints:
         """Pieces of allowed passages, the nearest among them: all, where they are few."""
-        lengths = [np.diff(table.starts) for table in self._tables]
-        masks = [allowed[a:b] for a, b in zip(self._rows[:-1], self._rows[1:], strict=True)]
-        count = sum(int(own[mask].sum()) for own, mask in zip(lengths, masks, strict=True))
-        if count <= _FEW:
-            return self._pieces_of(np.flatnonzero(allowed))[0]
-        mask = np.concatenate([np.repeat(own, length) for own, length in zip(masks, lengths, strict=True)])
+        rows = np.flatnonzero(allowed)
+        if len(rows) <= _FEW:
+            pieces, _ = self._pieces_of(rows)
+            if len(pieces) <= _FEW:
+                return pieces
+        bounds = itertools.pairwise(self._rows.tolist())
+        mask = np.concatenate(
+            [np.repeat(allowed[a:b], np.diff(x.starts)) for (a, b), x in zip(bounds, self._tables, strict=True)]
+        )
         found = [self._ask(x, vector, k, mask) for x in self._indexes()]
-        return np.concatenate(found)
+        return np.concatenate([np.empty(0, dtype=np.int64), *found])
 
     def _ask(self, searched: _Searched, vector: Floats, k: int, allowed: Mask | None) -> Ints:
         """The `k` nearest pieces of some tables."""
