@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 # The full-width marks of Chinese text: each is one ASCII character in NFKC, whatever stands beside it.
-_WIDE = tuple((chr(ord(c) + 0xFEE0), c) for c in ",:;()!?%-.~") + (("\u3000", " "),)
+_WIDE = (("\u3000", " "), *((chr(ord(c) + 0xFEE0), c) for c in ",:;()!?%-.~"))
 
 
 def nfkc(text: str) -> str:

@@ -57,9 +57,7 @@ class Heading:
 def heading_of(line: Line) -> Heading | None:
     """What the line is as a heading by its own look, or None. Labels without a mark: `is_label`."""
     text = line.text
-    if line.literal or line.in_table or (len(text) > _LONGEST and not text.startswith("#")):
-        return None
-    if _LEADERS.search(text, max(0, len(text) - 24)):
+    if line.literal or line.in_table or not _may_be_heading(text):
         return None
     markdown = _MARKDOWN.match(text)
     if markdown:
@@ -80,6 +78,12 @@ def heading_of(line: Line) -> Heading | None:
     if _PLACE.fullmatch(name) or _PLACE_SLOGAN.fullmatch(name):
         return Heading(name, RANK_PLACE, place=_PLACE.fullmatch(name) is not None)
     return None
+
+
+def _may_be_heading(text: str) -> bool:
+    """It is short or marked, and no entry of a contents page."""
+    short = len(text) <= _LONGEST or text.startswith("#")
+    return short and not _LEADERS.search(text, max(0, len(text) - 24))
 
 
 def named_heading(text: str, level: int) -> Heading:

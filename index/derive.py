@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from index.batches import Batch
+from index.batches import Batch, Seen
 from index.counting import Counting, Numbers
 from index.dense import Pieces
 from index.groups import Groups, distinct
@@ -24,6 +25,7 @@ from index.views import ViewTables
 Progress = Callable[[int, int], None]
 """Called with how many pieces are done so far, and of how many."""
 
+T = TypeVar("T", bound=np.generic)
 Halves = npt.NDArray[np.float16]
 Keys = npt.NDArray[np.uint8]
 _TOGETHER = 1024
@@ -166,7 +168,7 @@ class Deriving:
             self._lines.append(lines)
             self._texts.append(part.text)
         for view, seen in ((self._plain, batch.plain), (self._expanded, batch.expanded)):
-            view.add(seen.terms, seen.units, seen.pieces, *self._vectors.of(seen.texts, seen.encode))
+            view.add(batch.terms, seen, *self._vectors.of(seen.texts, seen.encode))
         self.passages += sum(len(part.rows) for part in parts)
 
 
@@ -182,15 +184,15 @@ class _View:
         self._units: list[npt.NDArray[np.int32]] = []
         self._words: list[Ints] = []
 
-    def add(self, terms: dict[str, Groups], units: Groups, pieces: Ints, vectors: Halves, keys: Keys) -> None:
-        """More passages: their terms, distinct words and number of pieces; and of all the pieces vectors and keys."""
+    def add(self, terms: dict[str, Groups], seen: Seen, vectors: Halves, keys: Keys) -> None:
+        """More passages, and of all their pieces the vectors and keys; `terms` are those of lines."""
         for name, counting in self._counting.items():
-            counting.add(terms[name])
+            counting.add(terms[name], seen.lines)
         self._vectors.append(vectors)
         self._keys.append(keys)
-        self._pieces.append(pieces)
-        self._units.append(units.values.astype(np.int32))
-        self._words.append(units.lengths)
+        self._pieces.append(seen.pieces)
+        self._units.append(seen.units.values.astype(np.int32))
+        self._words.append(seen.units.lengths)
 
     def tables(self) -> ViewTables:
         """All that was added, which is then no longer here."""
@@ -212,7 +214,7 @@ class _View:
         return Words(known, vectors, scales, starts_of(self._words), np.concatenate([np.zeros(0, np.int32), *terms]))
 
 
-def _together(parts: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
+def _together(parts: list[npt.NDArray[T]]) -> npt.NDArray[T]:
     """One array of at least one, which are let go."""
     whole = np.concatenate(parts)
     parts.clear()

@@ -100,9 +100,7 @@ def _split(lines: Sequence[str], numbers: Numbers) -> Split:
         len(lines),
     )
     cut, cut_owners = _cut(segmenter(), han, numbers)
-    words = Groups.sorted_from(
-        np.concatenate([cut_owners, latin_owners]), np.concatenate([cut, known]), len(lines)
-    )
+    words = Groups.sorted_from(np.concatenate([cut_owners, latin_owners]), np.concatenate([cut, known]), len(lines))
     return Split(folded.split(_END)[:-1], han.split(_END)[:-1], latin, latin_owners, characters, words)
 
 
