@@ -20,7 +20,6 @@ from index.split import LineEncoder, Split
 from index.terms import term_key
 from index.types import DocumentInfo, Encoder, Floats, Ints, LateInteraction, Mask
 
-
 _NONE: Ints = np.zeros(0, dtype=np.int64)
 
 
