@@ -146,11 +146,13 @@ class Deriving:
 
     def shelf(self) -> Shelf:
         """All that was added, which is then no longer here."""
+        lines, texts = b"".join(self._lines), b"".join(self._texts)
+        self._lines, self._texts = [], []
         return Shelf.of(
             documents=self._documents,
             records=self._records,
-            passages=b"".join(self._lines),
-            texts=b"".join(self._texts),
+            passages=lines,
+            texts=texts,
             plain=self._plain.tables(),
             expanded=self._expanded.tables(),
         )
@@ -210,8 +212,10 @@ class _View:
             exact = late.unit_vectors(known[some])
             largest = np.abs(exact).max(axis=1, initial=1e-12) / 127
             vectors[some], scales[some] = np.rint(exact / largest[:, None]).astype(np.int8), largest
-        terms = [np.searchsorted(known, units).astype(np.int32) for units in self._units]
-        return Words(known, vectors, scales, starts_of(self._words), np.concatenate([np.zeros(0, np.int32), *terms]))
+        terms = _together(self._units) if self._units else np.zeros(0, np.int32)
+        for start in range(0, len(terms), _WORDS):
+            terms[start : start + _WORDS] = np.searchsorted(known, terms[start : start + _WORDS])
+        return Words(known, vectors, scales, starts_of(self._words), terms)
 
 
 def _together(parts: list[npt.NDArray[T]]) -> npt.NDArray[T]:
