@@ -28,6 +28,7 @@ Progress = Callable[[int, int], None]
 T = TypeVar("T", bound=np.generic)
 Halves = npt.NDArray[np.float16]
 Keys = npt.NDArray[np.uint8]
+_KEY_BYTES = 32
 _TOGETHER = 1024
 _BATCH = 2048
 _WORDS = 1 << 14
@@ -101,7 +102,7 @@ class _Known:
 
 def _keys(texts: Sequence[str]) -> Keys:
     digests = [hashlib.sha256(text.encode("utf-8")).digest() for text in texts]
-    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, _KEY_BYTES)
 
 
 def _heads(keys: Keys) -> npt.NDArray[np.uint64]:
@@ -127,7 +128,7 @@ class Deriving:
         self._records: list[bytes] = []
         self._lines: list[bytes] = []
         self._texts: list[bytes] = []
-        self._plain, self._expanded = (_View(self._numbers, self._late) for _ in range(2))
+        self._plain, self._expanded = (_View(self._numbers, self._late, vectors.encoder.dim) for _ in range(2))
         self.passages = 0
         """How many were added."""
 
@@ -177,13 +178,13 @@ class Deriving:
 class _View:
     """One view of what was added so far."""
 
-    def __init__(self, numbers: Numbers, late: LateInteraction | None) -> None:
+    def __init__(self, numbers: Numbers, late: LateInteraction | None, dim: int) -> None:
         self._late = late
         self._counting = {name: Counting(numbers) for name in VIEWS}
-        self._vectors: list[Halves] = []
-        self._keys: list[Keys] = []
+        self._vectors: list[Halves] = [np.zeros((0, dim), dtype=np.float16)]
+        self._keys: list[Keys] = [np.zeros((0, _KEY_BYTES), dtype=np.uint8)]
         self._pieces: list[Ints] = []
-        self._units: list[npt.NDArray[np.int32]] = []
+        self._units: list[npt.NDArray[np.int32]] = [np.zeros(0, dtype=np.int32)]
         self._words: list[Ints] = []
 
     def add(self, terms: dict[str, Groups], seen: Seen, vectors: Halves, keys: Keys) -> None:
@@ -203,8 +204,7 @@ class _View:
         return ViewTables(pieces, lexical, self._interaction(self._late) if self._late else None)
 
     def _interaction(self, late: LateInteraction) -> Words:
-        held = np.concatenate([np.zeros(0, np.int32), *map(distinct, self._units)])
-        known = distinct(held).astype(np.int64)
+        known = distinct(np.concatenate([distinct(units) for units in self._units])).astype(np.int64)
         vectors = np.zeros((len(known), late.dim), dtype=np.int8)
         scales = np.zeros(len(known), dtype=np.float32)
         for start in range(0, len(known), _WORDS):
@@ -212,7 +212,7 @@ class _View:
             exact = late.unit_vectors(known[some])
             largest = np.abs(exact).max(axis=1, initial=1e-12) / 127
             vectors[some], scales[some] = np.rint(exact / largest[:, None]).astype(np.int8), largest
-        terms = _together(self._units) if self._units else np.zeros(0, np.int32)
+        terms = _together(self._units)
         for start in range(0, len(terms), _WORDS):
             terms[start : start + _WORDS] = np.searchsorted(known, terms[start : start + _WORDS])
         return Words(known, vectors, scales, starts_of(self._words), terms)

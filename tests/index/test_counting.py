@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def counted(passages, numbers, batches=1):
     for some in np.array_split(np.arange(len(passages)), batches):
         lines = [line for n in some for line in passages[n]]
         ends = np.cumsum([0, *(len(passages[n]) for n in some)]).tolist()
-        members = [list(range(start, end)) for start, end in zip(ends, ends[1:], strict=False)]
+        members = [list(range(start, end)) for start, end in pairwise(ends)]
         counting.add(Groups.of([[numbers[term] for term in line] for line in lines]), Groups.of(members))
     return counting.counts()
 

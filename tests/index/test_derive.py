@@ -153,8 +153,8 @@ def test_pieces_with_other_keys_are_not_taken(parts, bundled):
     assert vectors.reused == 0
 
 
-def test_nothing_is_derived_of_documents_without_passages(parts, bundled):
-    empty = replace(parts[0], rows=[])
-    shelf = derive([empty], fresh(bundled))
+@pytest.mark.parametrize("count", [0, 1])
+def test_nothing_is_derived_of_documents_without_passages(parts, bundled, count):
+    shelf = derive([replace(parts[0], rows=[])] * count, fresh(bundled))
     assert shelf.plain.sizes == shelf.expanded.sizes == {0}
     assert shelf.plain.pieces.vectors.shape == (0, bundled.dim)
