@@ -81,14 +81,15 @@ class CandidateFinder:
 
     def _words(self, bag: Bag) -> tuple[Ints, Floats]:
         """The words to look up, int64, rising, and what each can add to a text's score, float32."""
-        new = [n for n, unit in enumerate(bag.units.tolist()) if unit not in self._near]
+        found = {unit: self._near.get(unit) for unit in bag.units.tolist()}
+        new = [n for n, unit in enumerate(found) if found[unit] is None]
         if new:
+            met = dict(zip(bag.units[new].tolist(), self._nearest(bag.units[new], bag.vectors[new]), strict=True))
             if len(self._near) > _KEPT:
-                self._near.clear()
-            self._near |= dict(
-                zip(bag.units[new].tolist(), self._nearest(bag.units[new], bag.vectors[new]), strict=True)
-            )
-        near = [self._near[unit] for unit in bag.units.tolist()]
+                self._near = {}  # another thread may be reading the old one
+            self._near |= met
+            found |= met
+        near = [x for x in found.values() if x is not None]
         units = np.concatenate([np.empty(0, dtype=np.int64), *(x for x, _ in near)])
         worth = [likeness * weight for (_, likeness), weight in zip(near, bag.weights, strict=True)]
         distinct, numbers = np.unique(units, return_inverse=True)
