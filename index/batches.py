@@ -20,6 +20,9 @@ from index.split import LineEncoder, Split
 from index.terms import term_key
 from index.types import DocumentInfo, Encoder, Floats, Ints, LateInteraction, Mask
 
+_FEW, _MANY = 256, 4096
+"""Pieces that are embedded at once: by a model, which may take a minute for them, and by looking words up."""
+
 _NONE: Ints = np.zeros(0, dtype=np.int64)
 
 
@@ -27,7 +30,8 @@ _NONE: Ints = np.zeros(0, dtype=np.int64)
 class Seen:
     """One view of passages: the lines of each whose terms are counted, its distinct words, and how many pieces it has.
 
-    `texts` are those of all pieces; `encode` gives the vectors of some of them, by number, float32.
+    `texts` are those of all pieces; `encode` gives the vectors of some of them, by number, float32; `together` says of
+    how many at once.
     """
 
     lines: Groups
@@ -35,6 +39,7 @@ class Seen:
     pieces: Ints
     texts: Sequence[str]
     encode: Callable[[Ints], Floats]
+    together: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ def _seen(passages: _Passages, counted: Sequence[Sequence[int]], encoder: Encode
         pieces=np.array(passages.counts, dtype=np.int64),
         texts=passages.piece_texts,
         encode=encode,
+        together=_FEW if units is None else _MANY,
     )
 
 
@@ -171,8 +177,9 @@ def _mentions(lines: _DocumentLines, split: Split) -> Mentions:
     together = "\n".join(split.folded[lines.start : lines.stop])
     # Most terms are not even begun in a document, and those need not be searched for.
     begun = _are_in(distinct(held), _beginnings()) | (_beginnings() == 0)
-    found = (term for term, may in zip(domain_terms(), begun.tolist(), strict=True) if may and term in together)
-    return Mentions(places_of(split.folded[n] for n in lines.headings), tuple(found))
+    possible = map(domain_terms().__getitem__, np.flatnonzero(begun).tolist())
+    found = tuple(term for term in possible if term in together)
+    return Mentions(places_of(split.folded[n] for n in lines.headings), found)
 
 
 def _are_in(rising: Ints, values: Ints) -> Mask:

@@ -20,7 +20,7 @@ from index.parts import Part
 from index.rows import dump_rows
 from index.shelf import Made, Share, Shelf, bounds_of, dump_made
 from index.tables import starts_of
-from index.types import Encoder, Floats, Ints, LateInteraction
+from index.types import Encoder, Ints, LateInteraction
 from index.views import ViewTables
 from index.words import Words
 
@@ -31,7 +31,6 @@ T = TypeVar("T", bound=np.generic)
 Halves = npt.NDArray[np.float16]
 Keys = npt.NDArray[np.uint8]
 _KEY_BYTES = 32
-_TOGETHER = 1024
 _BATCH = 2048
 _WORDS = 1 << 14
 
@@ -49,19 +48,16 @@ class Vectors:
         self.embedded, self.reused = 0, 0
         self._known, self._progress = _Known(known), progress
 
-    def of(self, texts: Sequence[str], encode: Callable[[Ints], Floats]) -> tuple[Halves, Keys]:
-        """float16 `[len(texts), dim]`, and their keys, uint8 `[len(texts), 32]`.
-
-        `encode` gives the vectors of some of the texts, by number.
-        """
-        keys = _keys(texts)
+    def of(self, seen: Seen) -> tuple[Halves, Keys]:
+        """Of all pieces of some passages: float16 `[pieces, dim]`, and their keys, uint8 `[pieces, 32]`."""
+        keys = _keys(seen.texts)
         vectors, is_new = self._known.look_up(keys, self.encoder.dim)
         new = np.flatnonzero(is_new)
-        self.reused += len(texts) - len(new)
+        self.reused += len(keys) - len(new)
         total = self.embedded + self.reused + len(new)
-        for start in range(0, len(new), _TOGETHER):
-            some = new[start : start + _TOGETHER]
-            vectors[some] = encode(some)
+        for start in range(0, len(new), seen.together):
+            some = new[start : start + seen.together]
+            vectors[some] = seen.encode(some)
             self.embedded += len(some)
             self._progress(self.embedded + self.reused, total)
         return vectors, keys
@@ -185,7 +181,7 @@ class Deriving:
             self._texts.append(part.text)
             self._bounds += bounds_of(part.rows)
         for view, seen in ((self._plain, batch.plain), (self._expanded, batch.expanded)):
-            view.add(batch.terms, seen, *self._vectors.of(seen.texts, seen.encode))
+            view.add(batch.terms, seen, *self._vectors.of(seen))
         self.passages += sum(len(part.rows) for part in parts)
 
 

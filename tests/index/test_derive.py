@@ -158,3 +158,34 @@ def test_nothing_is_derived_of_documents_without_passages(parts, bundled, count)
     shelf = derive([replace(parts[0], rows=[])] * count, fresh(bundled))
     assert shelf.plain.sizes == shelf.expanded.sizes == {0}
     assert shelf.plain.pieces.vectors.shape == (0, bundled.dim)
+
+
+class Whole:
+    """An encoder without words: a passage is one piece."""
+
+    name, fingerprint = "whole", "w"
+
+    def __init__(self, encoder) -> None:
+        self.dim, self.encode_queries = encoder.dim, encoder.encode_queries
+        self.encode_passages = encoder.encode_passages
+
+
+class Late(Whole):
+    """An encoder with words, which reads texts alone and no lines."""
+
+    def __init__(self, encoder) -> None:
+        super().__init__(encoder)
+        self.units, self.unit_vectors, self.unit_weights = encoder.units, encoder.unit_vectors, encoder.unit_weights
+
+
+def test_an_encoder_that_reads_no_lines_is_given_whole_texts(parts, bundled):
+    assert_same(derive(parts[:2], fresh(Late(bundled))).plain, derive(parts[:2], fresh(bundled)).plain)
+    assert_same(derive(parts[:1], fresh(Late(bundled))).expanded, derive(parts[:1], fresh(bundled)).expanded)
+
+
+def test_an_encoder_without_words_embeds_each_passage_once(parts, bundled):
+    shelf = derive(parts[1:2], fresh(Whole(bundled)))
+    texts = [passage_text(parts[1].document.title, parts[1].document.year, row.passage) for row in parts[1].rows]
+    assert shelf.plain.words is shelf.expanded.words is None
+    assert np.diff(shelf.plain.pieces.starts).tolist() == [1] * len(texts)
+    assert np.abs(shelf.plain.pieces.vectors - bundled.encode_passages(texts)).max() < 1e-3
