@@ -67,16 +67,16 @@ class Pieces:
         return cls(vectors, starts, keys, ann)
 
     @classmethod
-    def joined(cls, tables: Sequence[Pieces], runs: Sequence[Run]) -> dict[str, Content]:
+    def joined(cls, tables: Sequence[Pieces], runs: Sequence[Run], has_ann: bool = True) -> dict[str, Content]:
         """The files of rows of several tables, one behind the other.
 
-        No vector is copied in memory, unless there are so many that they get an index.
+        No vector is copied in memory, unless there are so many that they get an index, which they do with `has_ann`.
         """
         chosen = [tables[run.table] for run in runs]
         spans = [slice(*t.starts[[run.start, run.stop]].tolist()) for t, run in zip(chosen, runs, strict=True)]
         lengths = [np.diff(t.starts[run.start : run.stop + 1]) for t, run in zip(chosen, runs, strict=True)]
         vectors = [t.vectors[span] for t, span in zip(chosen, spans, strict=True)]
-        many = sum(map(len, vectors)) > _FLAT
+        many = has_ann and sum(map(len, vectors)) > _FLAT
         return {
             "vectors.npy": array_content(tables[-1].vectors[:0], *vectors),
             "starts.npy": array_content(starts_of(lengths)),
