@@ -62,6 +62,8 @@ PLACES = [
 
 _VARYING = re.compile("|".join(PLACES) + r"|[1-9]\d+")
 _SENTENCE = re.compile(r"[^。！？；]*[。！？；]+[”」』）】》]*|[^。！？；]+$")
+# A heading without number, which in another place may count as text.
+_SLOGAN = re.compile(r"[^\d\s#（|一二三四五六七八九十第][^#|]{9,30}")
 _ENDS = "。！？；”」』）】》"
 _HALF_WIDTH = re.compile(r"(?<=[㐀-鿿》”）%0-9])[,;:?!](?=[^0-9A-Za-z/]|$)|\((?=[㐀-鿿])|(?<=[㐀-鿿])\)")
 _FULL_WIDTH = str.maketrans(",;:?!()", "，；：？！（）")
@@ -187,7 +189,7 @@ def report_text(source: Source, n: int, sentences: Sequence[str]) -> str:
     used: set[str] = set()
     for line, is_body in zip(source.lines, source.bodies, strict=True):
         if not is_body:
-            lines.append(vary(line))
+            lines.append(vary(line) + (f"（{n}）" if _SLOGAN.fullmatch(line) else ""))
             continue
         parts: list[str] = []
         apart = _APART
@@ -197,7 +199,8 @@ def report_text(source: Source, n: int, sentences: Sequence[str]) -> str:
             while sentence in used or (parts and sentence is own and chance.random() < _MIXED):
                 sentence = sentences[int(chance.random() * len(sentences))]
             used.add(sentence)
-            apart += len(sentence)
+            # A sentence that opens in bold becomes a passage of its own.
+            apart += _APART if sentence.startswith("**") else len(sentence)
             parts.append(_marked(vary(sentence), n, chance) if apart >= _APART else vary(sentence))
             apart %= _APART
         lines.append("".join(parts))
