@@ -1,4 +1,4 @@
-"""Run the HTTP service with uvicorn."""
+"""Run the HTTP service with uvicorn, in this process or in several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
+
+import uvicorn
+from fastapi import FastAPI
 
 from service.app import create_app
 from service.assistant import Assistant
@@ -16,9 +21,13 @@ from service.keeper import Notify
 from service.keys import KeyRing, check_exposure
 from service.links import Links
 from service.settings import Settings
+from service.workers import run_workers
 
 _LAST_SECONDS = 5
 """So long are answers that have begun waited for when the service is stopped."""
+_POLL_SECONDS = 0.25
+_MOST_SECONDS = 8.0
+"""So many after it was told to, the process ends, whatever still hangs: a thread can't be interrupted, and a tool may wait for one."""
 
 
 def run(settings: Settings, notify: Notify) -> int:
@@ -26,30 +35,65 @@ def run(settings: Settings, notify: Notify) -> int:
 
     Raises:
         KewenError: `unsafe_configuration`, where others could reach the service without a key of theirs;
-            `invalid_setting`, where the address can't be had; or what opening the index raises.
+            `invalid_setting`, where the address or several processes can't be had; or what opening the index raises.
     """
     check_exposure(settings, KeyRing(settings).listed())
     Links(settings).prepare()
-    import uvicorn
-
     with _listen(settings.host, settings.port) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
-        assistant = Assistant(settings, notify)
-        assistant.retriever()
-        assistant.ask("科技创新", mode="extractive")  # the first who asks need not wait for dictionaries
-        app = create_app(assistant, settings)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        notify(f"科问已就绪：http://{host}:{settings.port}（用浏览器打开即是网页；接口说明 /docs；按 Ctrl+C 停止）")
-        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=_LAST_SECONDS)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # uvicorn raises the signal that stopped it once more when all requests are answered.
-            signal.signal(number, lambda *_: None)
-        uvicorn.Server(config).run(sockets=[listener])
+        line = f"科问已就绪：http://{host}:{settings.port}（用浏览器打开即是网页；接口说明 /docs；按 Ctrl+C 停止）"
+        if settings.workers > 1:
+            return run_workers(settings, listener, notify, lambda: notify(line))
+        serve(settings, listener, notify, lambda: notify(line))
+    return OK
+
+
+def serve(settings: Settings, listener: socket.socket, notify: Notify, ready: Callable[[], None]) -> None:
+    """Serve from a socket in this process until it is told to stop; `ready` is called when the index is open.
+
+    Where something hangs when it has stopped, the process ends here.
+    """
+    assistant = Assistant(settings, notify)
+    assistant.retriever()
+    assistant.ask("科技创新", mode="extractive")  # the first who asks need not wait for dictionaries
+    app = create_app(assistant, settings)
+    server = _Server(app)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # From now on, and after uvicorn has raised the signal that stopped it once more when all requests are answered.
+        signal.signal(number, server.handle_exit)
+    ready()
+    server.run(sockets=[listener])
     if any(x is not threading.current_thread() and not x.daemon for x in threading.enumerate()):
         # A thread still waits for a language model, and Python would wait for it. There is nothing left to lose.
-        sys.stderr.flush()
-        os._exit(OK)
-    return OK
+        _end()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, told to send away who waits when it stops, and to end in time whatever hangs."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=_LAST_SECONDS)
+        )
+        self._turnstile = app.state.turnstile
+        # A signal's handler may start no thread and take no lock: it may have come while another did.
+        threading.Thread(target=self._end_in_time, daemon=True).start()
+
+    def _end_in_time(self) -> None:
+        while not self.should_exit:
+            time.sleep(_POLL_SECONDS)
+        time.sleep(_MOST_SECONDS)
+        _end()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._turnstile.close()
+        await super().shutdown(sockets)
+
+
+def _end() -> None:
+    sys.stderr.flush()
+    os._exit(OK)
 
 
 def _listen(host: str, port: int) -> socket.socket:

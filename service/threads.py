@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
-_MOST = 128
+from service.turnstile import Place, Turnstile
+
+_MOST = 1024
+"""More than there can be: places at the turnstile, conversations with a language model, and streams between sentences."""
 _T = TypeVar("_T")
 
 
@@ -19,6 +22,39 @@ async def in_thread(call: Callable[[], _T], limiter: anyio.CapacityLimiter | Non
     `limiter` says how many of its kind may run at once.
     """
     return await anyio.to_thread.run_sync(call, limiter=limiter or _limiter())
+
+
+async def in_turn(
+    turnstile: Turnstile,
+    call: Callable[[Place], _T],
+    gone: Callable[[], Awaitable[object]] = anyio.sleep_forever,
+) -> _T:
+    """Run a call in a thread with a place at the turnstile, which it takes its turn at: `with place: …`.
+
+    `gone` returns when who asked has left; then, and where this is cancelled, what waits for its turn is not begun.
+
+    Raises:
+        KewenError: `busy`, where there is no place, or whatever the call raises.
+    """
+    place = turnstile.enter()
+    error: Exception | None = None
+
+    async def watch() -> None:
+        try:
+            await gone()
+        finally:
+            place.leave()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch)
+        try:
+            result = await in_thread(lambda: call(place))
+        except Exception as raised:  # not out of the group, which would wrap it
+            error = raised
+        group.cancel_scope.cancel()
+    if error:
+        raise error
+    return result
 
 
 @functools.cache
