@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from fastapi import Request
@@ -33,10 +33,11 @@ async def event_stream(request: Request, begin: Callable[[Place], Generator[str,
 
 
 class _Events(StreamingResponse):
-    """The response; the place is given back though the client left before the first event was asked for."""
+    """The response. When the client leaves, its place is given back and the work ends, wherever it was."""
 
     def __init__(self, lines: Generator[str, None, None], place: Place) -> None:
-        super().__init__(_paced(lines), media_type="text/event-stream", headers=_HEADERS)
+        self._events = _paced(lines)
+        super().__init__(self._events, media_type="text/event-stream", headers=_HEADERS)
         self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,9 +45,10 @@ class _Events(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._place.leave()
+            await self._events.aclose()  # at some time, Python would
 
 
-async def _paced(lines: Generator[str, None, None]) -> AsyncIterator[str]:
+async def _paced(lines: Generator[str, None, None]) -> AsyncGenerator[str, None]:
     """The lines, and a comment in each long wait, so that no proxy takes the stream for dead."""
     pending: asyncio.Task[Any] | None = None
     try:

@@ -32,6 +32,7 @@ from service.errors import KewenError
 from service.links import Links
 from service.mcp_server import McpEndpoint, mcp_server
 from service.settings import Settings, load_settings
+from service.turnstile import turnstile_for
 from tests.live import serving
 
 ROOT = Path(__file__).parent.parent.parent
