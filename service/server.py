@@ -21,6 +21,7 @@ from service.keeper import Notify
 from service.keys import KeyRing, check_exposure
 from service.links import Links
 from service.settings import Settings
+from service.threads import without_teams
 from service.workers import run_workers
 
 _LAST_SECONDS = 5
@@ -54,6 +55,7 @@ def serve(settings: Settings, listener: socket.socket, notify: Notify, ready: Ca
 
     Where something hangs when it has stopped, the process ends here.
     """
+    without_teams()
     assistant = Assistant(settings, notify)
     assistant.retriever()
     assistant.ask("科技创新", mode="extractive")  # the first who asks need not wait for dictionaries

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import anyio
 import anyio.to_thread
+import faiss
+from threadpoolctl import threadpool_limits
 
 from service.turnstile import Place, Turnstile
 
@@ -21,7 +23,7 @@ async def in_thread(call: Callable[[], _T], limiter: anyio.CapacityLimiter | Non
 
     `limiter` says how many of its kind may run at once.
     """
-    return await anyio.to_thread.run_sync(call, limiter=limiter or _limiter())
+    return await anyio.to_thread.run_sync(lambda: _alone(call), limiter=limiter or _limiter())
 
 
 async def in_turn(
@@ -55,6 +57,20 @@ async def in_turn(
     if error:
         raise error
     return result
+
+
+def without_teams() -> None:
+    """Have numpy's BLAS compute in the thread that asks, in all of this process; FAISS does so in `in_thread`.
+
+    By default each of many threads would have a team of as many threads as there are processors, which wait for each other
+    by spinning: on a busy machine a question then takes five times as long, and its matrices are too small to gain from it.
+    """
+    threadpool_limits(1, "blas")
+
+
+def _alone(call: Callable[[], _T]) -> _T:
+    faiss.omp_set_num_threads(1)  # OpenMP keeps this number for each thread that sets it
+    return call()
 
 
 @functools.cache
