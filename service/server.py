@@ -26,6 +26,7 @@ from service.workers import run_workers
 
 _LAST_SECONDS = 5
 """So long are answers that have begun waited for when the service is stopped."""
+_BACKLOG = 1024
 _POLL_SECONDS = 0.25
 _MOST_SECONDS = 8.0
 """So many after it was told to, the process ends, whatever still hangs: a thread can't be interrupted, and a tool may wait for one."""
@@ -60,7 +61,9 @@ def serve(settings: Settings, listener: socket.socket, notify: Notify, ready: Ca
     assistant.retriever()
     assistant.ask("科技创新", mode="extractive")  # the first who asks need not wait for dictionaries
     app = create_app(assistant, settings)
-    server = _Server(app)
+    # Described once, and not in the event loop when the first one asks.
+    threading.Thread(target=app.openapi, daemon=True).start()
+    server = _Server(app, is_one_of_many=settings.workers > 1)
     for number in (signal.SIGINT, signal.SIGTERM):
         # From now on, and after uvicorn has raised the signal that stopped it once more when all requests are answered.
         signal.signal(number, server.handle_exit)
@@ -74,9 +77,15 @@ def serve(settings: Settings, listener: socket.socket, notify: Notify, ready: Ca
 class _Server(uvicorn.Server):
     """uvicorn, told to send away who waits when it stops, and to end in time whatever hangs."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, is_one_of_many: bool) -> None:
         super().__init__(
-            uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=_LAST_SECONDS)
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=_LAST_SECONDS,
+                backlog=1 if is_one_of_many else _BACKLOG,
+            )
         )
         self._turnstile = app.state.turnstile
         # A signal's handler may start no thread and take no lock: it may have come while another did.
@@ -87,6 +96,15 @@ class _Server(uvicorn.Server):
             time.sleep(_POLL_SECONDS)
         time.sleep(_MOST_SECONDS)
         _end()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """asyncio takes so many connections at a time as `backlog` says: one, lest the first process takes them all.
+
+        That is how many may wait for all of them, too, until it is said anew.
+        """
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._turnstile.close()
@@ -106,7 +124,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(1024)
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise KewenError(
