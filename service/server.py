@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ from service.workers import run_workers
 _LAST_SECONDS = 5
 """So long are answers that have begun waited for when the service is stopped."""
 _BACKLOG = 1024
+_LAST_CALL_SECONDS = 0.2
 _POLL_SECONDS = 0.25
 _MOST_SECONDS = 8.0
 """So many after it was told to, the process ends, whatever still hangs: a thread can't be interrupted, and a tool may wait for one."""
@@ -108,6 +110,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._turnstile.close()
+        await asyncio.sleep(_LAST_CALL_SECONDS)  # who is at the door already is told so; a closed door says nothing
         await super().shutdown(sockets)
 
 
