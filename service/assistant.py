@@ -32,6 +32,7 @@ from service.comparisons import Comparing, Comparison
 from service.errors import KewenError, echo, listed, user_errors
 from service.keeper import IndexKeeper
 from service.llm import ChatModel
+from service.turnstile import AT_ONCE, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,11 @@ class Assistant(IndexKeeper):
         expansions: bool = True,
         literal: bool = False,
         ignored: Collection[str] = (),
+        turn: Turn = AT_ONCE,
     ) -> Iterator[Event]:
         """What `ask` answers, as it comes: sentences, notices, and last the whole answer.
+
+        Reports are searched when it is this one's `turn`; a language model is waited for outside of it.
 
         Raises:
             KewenError: as `ask`, before anything is given.
@@ -139,7 +143,7 @@ class Assistant(IndexKeeper):
         answerer = self.answerer()
         check_filters(answerer.retriever.snapshot, filters)
         asking = Asking(top_k, arm, filters, history, expansions, literal, aside)
-        return answerer.events(question, asking, model, float(settings.llm_timeout), notice)
+        return answerer.events(question, asking, model, float(settings.llm_timeout), notice, turn)
 
     def _chat_model(self) -> tuple[ChatModel | None, str]:
         """The language model of the settings; where they won't do, none, and a notice that says why."""

@@ -199,6 +199,7 @@ def _answer(
     "--host", metavar="地址", help="监听的地址；本机以外须先有密钥（kewen keys add）并设 KEWEN_ALLOWED_HOSTS。"
 )
 @click.option("--port", type=int, metavar="端口", help="监听的端口（默认 8765）。")
+@click.option("--workers", type=int, metavar="数目", help="用几个进程（默认 1）。Windows 上只能为 1。")
 @common_options
 def serve(**given: Any) -> int:
     settings = load_settings(given)

@@ -50,6 +50,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "internal_error": (500, USAGE),
     "invalid_setting": (500, USAGE),
     "library_error": (500, PARTIAL),
+    "busy": (503, USAGE),
     "index_unavailable": (503, DAMAGED),
     "library_damaged": (503, DAMAGED),
     "model_unavailable": (503, MODEL),
