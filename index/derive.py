@@ -51,7 +51,7 @@ class Vectors:
 
         `encode` gives the vectors of some of the texts, by number.
         """
-        keys = _keys(texts)
+        keys = keys_of(texts)
         vectors, is_new = self._known.look_up(keys, self.encoder.dim)
         new = np.flatnonzero(is_new)
         self.reused += len(texts) - len(new)
@@ -103,7 +103,8 @@ class _Known:
         return wanted, (found[wanted] & low).astype(np.int64)
 
 
-def _keys(texts: Sequence[str]) -> Keys:
+def keys_of(texts: Sequence[str]) -> Keys:
+    """What vectors are known by: the sha256 of each text, uint8 `[len(texts), 32]`."""
     digests = [hashlib.sha256(text.encode("utf-8")).digest() for text in texts]
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
 
