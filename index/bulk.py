@@ -87,7 +87,7 @@ def _read(file: Path, encoder: Encoder) -> Pieces:
         raise _unusable(file, "不是完整的向量文件") from error
     if said.get("encoder") != encoder.fingerprint:
         made_by = said.get("name", "不明的编码器")
-        again = "的另一个版本" if made_by == encoder.name else ""
+        again = "的另一个版本" if made_by == encoder.name else " "
         raise _unusable(file, f"由 {made_by}{again}算出，现在的编码器是 {encoder.name}")
     if (keys.dtype, keys.shape[1:]) != (np.dtype(np.uint8), (32,)) or len(keys) != len(vectors):
         raise _unusable(file, "不是完整的向量文件")
