@@ -69,8 +69,8 @@ class SentenceTransformerEncoder:
     them for this processor and their engine is installed. A name that ends in `@float` or `@int8` asks for one of them;
     where a model offers both, `name` ends so whatever was asked for, and the fingerprints differ.
 
-    Eight-bit weights under ONNX Runtime quantise what they are given as it comes, and half precision rounds: there one
-    text's rows agree to about 1e-3, whatever it is encoded together with, and not to 1e-5.
+    With eight-bit weights and in half precision one text's rows agree to some thousandths, whatever it is encoded together
+    with, and not to 1e-5: both round what passes through them.
     """
 
     def __init__(self, name: str) -> None:
@@ -219,7 +219,7 @@ def _library(name: str) -> Any:  # noqa: ANN401 - the library has no types
         raise EncoderUnavailable(
             f'编码器 {name} 需要 sentence-transformers。请运行：python -m pip install "kewen[transformers]"'
         ) from error
-    for library in ("huggingface_hub", "transformers", "sentence_transformers"):
+    for library in ("huggingface_hub", "transformers", "sentence_transformers", "optimum"):
         logging.getLogger(library).setLevel(logging.CRITICAL)  # their retries are no message for a user
     return sentence_transformers
 

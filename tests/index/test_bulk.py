@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -39,6 +44,22 @@ def test_what_was_embedded_elsewhere_is_not_embedded_again(request, make_folder,
     report = build_index(library, GenerationStore(tmp_path / "index"), encoder, vectors=known)
     assert report.embedded == 0
     assert report.reused == sum(len(table.keys) for table in known) > 2
+
+
+def test_the_recipe_for_ray_makes_what_a_build_takes(bundled, make_folder, tmp_path, monkeypatch):
+    """Its worker, as Ray would call it; Ray itself is no part of the tests."""
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    path = Path(__file__).parents[2] / "docs" / "recipes" / "embed_with_ray.py"
+    recipe = runpy.run_path(str(path), run_name="recipe")
+    folder = make_folder({"a.txt": "一、宝山区\n\n宝山区有企业449家。\n", "b.txt": "嘉定区聚焦汽车新四化。\n"})
+    vectors = tmp_path / "vectors"
+    vectors.mkdir()
+    worker = recipe["Embed"](str(folder), None, "bundled", str(vectors))
+    counts = [worker({"id": np.array([x])}) for x in ("a", "b", "b")]
+    assert [(int(x["made"][0]), int(x["known"][0])) for x in counts] == [(1, 0), (1, 0), (0, 1)]
+    store = GenerationStore(tmp_path / "index")
+    report = build_index(Library(folder), store, bundled, vectors=read_vectors(vectors, bundled))
+    assert (report.embedded, report.reused) == (0, 2)
 
 
 def test_expansions_are_among_what_is_embedded(bundled):
