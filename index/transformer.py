@@ -69,8 +69,8 @@ class SentenceTransformerEncoder:
     them for this processor and their engine is installed. A name that ends in `@float` or `@int8` asks for one of them;
     where a model offers both, `name` ends so whatever was asked for, and the fingerprints differ.
 
-    With eight-bit weights and in half precision one text's rows agree to some thousandths, whatever it is encoded together
-    with, and not to 1e-5: both round what passes through them.
+    In half precision and with OpenVINO's eight-bit weights one text's rows agree to some thousandths, whatever it is
+    encoded together with, and not to 1e-5: both round what passes through them.
     """
 
     def __init__(self, name: str) -> None:
@@ -79,7 +79,8 @@ class SentenceTransformerEncoder:
         self._model, quantised = loaded.model, loaded.quantised
         self._query_prompt, self._passage_prompt = prompts_of(base, dict(self._model.prompts or {}))
         self.name = base + (_INT8 if quantised else _FLOAT) if loaded.offers_both or asked else base
-        self._batch = _CPU_BATCH
+        # ONNX Runtime scales by all that is given at once: a text alone and in company would have other vectors.
+        self._batch = 1 if quantised and quantised.engine == "onnx" else _CPU_BATCH
         self.fingerprint = self._fingerprint(loaded)
         if not quantised:
             self._place(lambda: _load(base, _FLOAT).model)

@@ -109,6 +109,17 @@ def test_eight_bit_weights_are_taken_by_themselves_on_a_processor(library, engin
     assert encoder.name == f"{both}@int8"
 
 
+def test_onnx_runtime_is_given_one_text_at_a_time(library, engines, both, monkeypatch):
+    """It quantises by the range of all that it is given, so that a text would have another vector in other company."""
+    engines.discard("optimum.intel")
+    encoder = SentenceTransformerEncoder(str(both))
+    assert library.calls[-1][1]["model_kwargs"]["provider"] == "CPUExecutionProvider"
+    encode, passes = encoder._model.encode, []
+    monkeypatch.setattr(encoder._model, "encode", lambda *x, **y: passes.append(y["batch_size"]) or encode(*x, **y))
+    encoder.encode_passages(TEXTS)
+    assert passes == [1]
+
+
 def test_a_name_asks_for_a_precision(library, engines, both):
     encoder = SentenceTransformerEncoder(f"{both}@float")
     assert [options for _, options in library.calls] == [{"local_files_only": True}]
