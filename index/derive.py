@@ -57,7 +57,7 @@ class Vectors:
         self.reused += len(texts) - len(new)
         total = self.embedded + self.reused + len(new)
         if not isinstance(self.encoder, LateInteraction):  # a transformer pads each batch to its longest text
-            new = new[np.argsort([-len(texts[n]) for n in new], kind="stable")]
+            new = new[np.argsort([-len(texts[n].encode("utf-8")) for n in new], kind="stable")]
         for start in range(0, len(new), _TOGETHER):
             some = new[start : start + _TOGETHER]
             vectors[some] = encode(some)

@@ -43,7 +43,6 @@ class Embed:
         path = vectors_path(self._folder, texts)
         made = 0
         if texts and not path.exists():
-            texts.sort(key=len, reverse=True)  # a transformer pads each batch to its longest text
             write_vectors(path, texts, self._encoder.encode_passages(texts), self._encoder)
             made = len(texts)
         return {"made": np.array([made]), "known": np.array([len(texts) - made])}
