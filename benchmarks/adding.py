@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import random
-import re
 import resource
 import sys
 import tempfile
@@ -20,30 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from texts import entry_text, varied
+
 import index.build as builder
 from corpus.library import Library, shipped_folder
 from index.encoders import BundledEncoder
 from index.generations import GenerationStore
 from index.snapshot import Snapshot
 
-_PLACES = [
-    "浦东",
-    "黄浦",
-    "静安",
-    "徐汇",
-    "长宁",
-    "普陀",
-    "虹口",
-    "杨浦",
-    "闵行",
-    "宝山",
-    "嘉定",
-    "金山",
-    "松江",
-    "青浦",
-    "奉贤",
-    "崇明",
-]
 _NEW_CHARACTERS = 10_300
 
 
@@ -106,20 +87,8 @@ def write_library(folder: Path, size: int, more: bool = False) -> None:
     for n in range(size + more):
         text = varied(texts[n % len(texts)] if n < size else max(texts, key=len)[:_NEW_CHARACTERS], n)
         (folder / f"{n}.txt").write_bytes(text.encode("utf-8"))
-        about = {"id": f"r{n}", "file": f"{n}.txt", "title": f"科技创新报告之{n}", "year": 2000 + n % 27}
-        about |= {"series": "测算", "kind": "报告"}
-        entries.append(
-            "[[document]]\n" + "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in about.items())
-        )
-    (folder / "reports.toml").write_text("\n".join(entries), encoding="utf-8")
-
-
-def varied(text: str, seed: int) -> str:
-    """The text with other places and other numbers, the same for the same seed."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
-    others = dict(zip(_PLACES, chance.sample(_PLACES, len(_PLACES)), strict=True))
-    text = re.sub("|".join(_PLACES), lambda m: others[m.group()], text)
-    return re.sub(r"[1-9]\d+", lambda m: str(chance.randint(10, 10 ** len(m.group()) - 1)), text)
+        entries.append(entry_text(f"r{n}", f"{n}.txt", f"科技创新报告之{n}", n, "测算"))
+    (folder / "reports.toml").write_text("".join(entries), encoding="utf-8")
 
 
 class Clock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 # The full-width marks of Chinese text: each is one ASCII character in NFKC, whatever stands beside it.
-_WIDE = tuple((chr(ord(c) + 0xFEE0), c) for c in ",:;()!?%-.~") + (("\u3000", " "),)
+_WIDE = (("\u3000", " "), *((chr(ord(c) + 0xFEE0), c) for c in ",:;()!?%-.~"))
 
 
 def nfkc(text: str) -> str:
@@ -18,5 +18,8 @@ def nfkc(text: str) -> str:
         return text
     for wide, plain in _WIDE:
         text = text.replace(wide, plain)
-    # Quick where no character can change; only else is the text taken apart and put together.
-    return text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
+    # Quick where no character can change; only other lines are taken apart and put together. None composes with the next.
+    if unicodedata.is_normalized("NFKC", text):
+        return text
+    lines = text.splitlines(keepends=True)
+    return "".join(x if unicodedata.is_normalized("NFKC", x) else unicodedata.normalize("NFKC", x) for x in lines)

@@ -1,7 +1,21 @@
 """Approximate nearest vectors with FAISS, where scanning all of them takes too long: inverted lists of k-means cells.
 
 Jégou et al., "Product Quantization for Nearest Neighbor Search", PAMI 2011, for the lists; a list holds what `Codes`
-says. FIGURES
+says. Measured with vectors of 256 dimensions, one core, times of the processor beside other work (idle, about half):
+
+| | lists looked at | found of the nearest 25 / 200 | a query | build, size |
+|---|---|---|---|---|
+| `bytes`, 285,000 sentences of public documents | 32 of 1,024 | .941 / .889 | 1.0 ms | 4.0 s, 76 MB |
+| | **64** | **.984 / .963** | 1.8 ms | |
+| | 128 | .997 / .993 | 3.5 ms | |
+| `bytes`, 130,733 sentences of reports varied 239 times | 16 of 512 | .987 / .978 | 0.4 ms | 1.0 s, 35 MB |
+| | **32** | **.994 / .989** | 0.7 ms | |
+| `bits`, 51,568 words, the best 16 of 128 that are scored anew | 32 of 512 | .927 | 0.14 ms | 0.6 s, 3 MB |
+| | **64** | **.955** | 0.24 ms | |
+
+Sentences of averaged word vectors lie close together: 72% of their length is one common direction. So product
+quantisation (64 or 128 times 4 bits, the best 400 of which are scored anew) found .54 and .83 of the nearest 50, and one
+bit a dimension .94, but of the varied reports .21 of the nearest 200. HNSW takes longer to build than a segment may.
 """
 
 from __future__ import annotations
@@ -26,7 +40,7 @@ _SEED = 1234
 _SAMPLE = 32
 _ROUNDS = 6
 _BLOCK = 16_384
-_PROBED = {"bytes": 32, "bits": 16}
+_PROBED = {"bytes": 16, "bits": 8}
 
 
 def build(vectors: npt.NDArray[np.floating[Any]], codes: Codes = "bytes") -> bytes:
@@ -99,7 +113,7 @@ class Index:
             selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
             if isinstance(self.inner, faiss.IndexIVF):
                 share = max(np.count_nonzero(allowed) / len(allowed), 1e-9)
-                probes = min(self.inner.nlist, int(np.ceil(self.inner.nprobe / share)))
+                probes = min(self.inner.nlist, int(np.ceil(self.inner.nprobe / np.sqrt(share))))
                 parameters = faiss.IVFSearchParameters(sel=selector, nprobe=probes)  # type: ignore[call-arg]
             else:
                 parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]

@@ -11,28 +11,35 @@ import numpy as np
 from corpus.expansions import Expansion
 from index.context import expansion_text, passage_lines, passage_text
 from index.counting import Numbers
-from index.groups import Groups
+from index.groups import Groups, distinct
 from index.names import Mentions, domain_terms, places_of
 from index.parts import Part
 from index.rows import Row
 from index.segment import is_han
 from index.split import LineEncoder, Split
 from index.terms import term_key
-from index.types import DocumentInfo, Encoder, Floats, Ints, LateInteraction
+from index.types import DocumentInfo, Encoder, Floats, Ints, LateInteraction, Mask
+
+_FEW, _MANY = 256, 4096
+"""Pieces that are embedded at once: by a model, which may take a minute for them, and by looking words up."""
+
+_NONE: Ints = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One view of passages: the terms of each by number, its distinct words, and how many pieces it has.
+    """One view of passages: the lines of each whose terms are counted, its distinct words, and how many pieces it has.
 
-    `texts` are those of all pieces; `encode` gives the vectors of some of them, by number, float32.
+    `texts` are those of all pieces; `encode` gives the vectors of some of them, by number, float32; `together` says of
+    how many at once.
     """
 
-    terms: dict[str, Groups]
+    lines: Groups
     units: Groups
     pieces: Ints
     texts: Sequence[str]
     encode: Callable[[Ints], Floats]
+    together: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Batch:
     expansions alone.
     """
 
+    terms: dict[str, Groups]
+    """The terms of all lines, by number, as each view of the lexical index has them."""
     plain: Seen
     expanded: Seen
     mentions: Sequence[Mentions]
@@ -60,11 +69,11 @@ class Batch:
         units = (
             encoder.line_units(split.han, split.latin, split.latin_lines) if isinstance(encoder, LineEncoder) else None
         )
-        found = [_mentions(lines, split) for lines in lined.documents]
         return cls(
-            _seen(lined.plain, lined.plain.lines, split, encoder, units),
-            _seen(lined.asked, both, split, encoder, units),
-            found,
+            terms={"words": split.words, "characters": split.characters},
+            plain=_seen(lined.plain, lined.plain.lines, encoder, units),
+            expanded=_seen(lined.asked, both, encoder, units),
+            mentions=[_mentions(lines, split) for lines in lined.documents],
         )
 
 
@@ -144,15 +153,14 @@ class _Lined:
         return number
 
 
-def _seen(
-    passages: _Passages, termed: Sequence[Sequence[int]], split: Split, encoder: Encoder, units: Groups | None
-) -> Seen:
-    """`termed` are the lines whose terms each passage has; `units` the words of all lines, if they are known."""
-    lines = Groups.of(termed)
+def _seen(passages: _Passages, counted: Sequence[Sequence[int]], encoder: Encoder, units: Groups | None) -> Seen:
+    """`counted` are the lines whose terms each passage has; `units` the words of all lines, if they are known."""
+    lines = Groups.of(counted)
     if units is not None:
         words = units.through(Groups.of(passages.lines)).distinct()
     else:
-        words = Groups.of(encoder.units(passages.texts) if isinstance(encoder, LateInteraction) else [[]] * lines.size)
+        bags = encoder.units(passages.texts) if isinstance(encoder, LateInteraction) else [_NONE] * lines.size
+        words = Groups.of(bags)
 
     def encode(some: Ints) -> Floats:
         if units is None or not isinstance(encoder, LineEncoder):
@@ -161,11 +169,12 @@ def _seen(
         return encoder.means(units.through(pieces).distinct())
 
     return Seen(
-        terms={"words": split.words.through(lines), "characters": split.characters.through(lines)},
+        lines=lines,
         units=words,
         pieces=np.array(passages.counts, dtype=np.int64),
         texts=passages.piece_texts,
         encode=encode,
+        together=_FEW if units is None else _MANY,
     )
 
 
@@ -175,9 +184,17 @@ def _mentions(lines: _DocumentLines, split: Split) -> Mentions:
     held = terms.values[terms.starts[lines.start] : terms.starts[lines.stop]]
     together = "\n".join(split.folded[lines.start : lines.stop])
     # Most terms are not even begun in a document, and those need not be searched for.
-    begun = np.isin(_beginnings(), held) | (_beginnings() == 0)
-    found = (term for term, may in zip(domain_terms(), begun.tolist(), strict=True) if may and term in together)
-    return Mentions(places_of(split.folded[n] for n in lines.headings), tuple(found))
+    begun = _are_in(distinct(held), _beginnings()) | (_beginnings() == 0)
+    possible = map(domain_terms().__getitem__, np.flatnonzero(begun).tolist())
+    found = tuple(term for term in possible if term in together)
+    return Mentions(places_of(split.folded[n] for n in lines.headings), found)
+
+
+def _are_in(rising: Ints, values: Ints) -> Mask:
+    """Which of the values are among others, which rise."""
+    places = np.searchsorted(rising, values)
+    places[places == len(rising)] = 0
+    return rising[places] == values if len(rising) else np.zeros(len(values), dtype=np.bool_)
 
 
 @cache

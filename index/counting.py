@@ -66,10 +66,13 @@ class Counting:
         self._lengths: list[npt.NDArray[np.int32]] = []
         self._size = 0
 
-    def add(self, terms: Groups) -> None:
-        """More passages, the terms of each by number. One without terms has no postings and the length 0."""
-        for start in range(0, terms.size, 1 << _ROW_BITS):
-            some = terms.part(start, min(start + (1 << _ROW_BITS), terms.size))
+    def add(self, terms: Groups, passages: Groups) -> None:
+        """More passages: the terms of lines, by number, and the lines of each passage.
+
+        A passage without terms has no postings and the length 0.
+        """
+        for start in range(0, passages.size, 1 << _ROW_BITS):
+            some = terms.through(passages.part(start, min(start + (1 << _ROW_BITS), passages.size)))
             if len(some.values):
                 self._batches.append(self._count(some))
             self._lengths.append(some.lengths.astype(np.int32))

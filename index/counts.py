@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.storage import Content
+from index.storage import Content, Data
 from index.tables import Array, Run, array_content, load_array, new_rows, starts_of
 from index.terms import term_key
 from index.types import Ints, Mask
@@ -53,7 +53,7 @@ class Counts:
         return {f"{name}.npy": array_content(x) for name, x in arrays.items() if x is not None}
 
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> Counts:
+    def load(cls, files: Mapping[str, Data]) -> Counts:
         """Of files as `dump` made them; nothing but their ends is looked at.
 
         Raises:
@@ -209,7 +209,7 @@ def dump_views(views: Mapping[str, Counts]) -> dict[str, Content]:
     return {f"{view}.{name}": data for view, counts in views.items() for name, data in counts.dump().items()}
 
 
-def load_views(files: Mapping[str, bytes], names: Sequence[str]) -> dict[str, Counts]:
+def load_views(files: Mapping[str, Data], names: Sequence[str]) -> dict[str, Counts]:
     """Of files as `dump_views` made them; raises as `Counts.load`."""
     return {
         view: Counts.load({k.removeprefix(f"{view}."): v for k, v in files.items() if k.startswith(f"{view}.")})

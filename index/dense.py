@@ -6,6 +6,7 @@ nearest piece. Many pieces have an approximate index beside them; what it finds 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.ann import Index, build
-from index.storage import Content
+from index.storage import Content, Data
 from index.tables import Run, array_content, buffer_of, load_array, starts_of
 from index.types import Floats, Ints, Mask
 
@@ -48,7 +49,7 @@ class Pieces:
         return self.joined([self], [Run(0, 0, self.size)])
 
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> Pieces:
+    def load(cls, files: Mapping[str, Data]) -> Pieces:
         """Of files as `dump` made them, checked by the caller.
 
         Raises:
@@ -66,16 +67,16 @@ class Pieces:
         return cls(vectors, starts, keys, ann)
 
     @classmethod
-    def joined(cls, tables: Sequence[Pieces], runs: Sequence[Run]) -> dict[str, Content]:
+    def joined(cls, tables: Sequence[Pieces], runs: Sequence[Run], has_ann: bool = True) -> dict[str, Content]:
         """The files of rows of several tables, one behind the other.
 
-        No vector is copied in memory, unless there are so many that they get an index.
+        No vector is copied in memory, unless there are so many that they get an index, which they do with `has_ann`.
         """
         chosen = [tables[run.table] for run in runs]
         spans = [slice(*t.starts[[run.start, run.stop]].tolist()) for t, run in zip(chosen, runs, strict=True)]
         lengths = [np.diff(t.starts[run.start : run.stop + 1]) for t, run in zip(chosen, runs, strict=True)]
         vectors = [t.vectors[span] for t, span in zip(chosen, spans, strict=True)]
-        many = sum(map(len, vectors)) > _FLAT
+        many = has_ann and sum(map(len, vectors)) > _FLAT
         return {
             "vectors.npy": array_content(tables[-1].vectors[:0], *vectors),
             "starts.npy": array_content(starts_of(lengths)),
@@ -192,14 +193,17 @@ class PieceIndex:
 
     def _allowed(self, vector: Floats, k: int, allowed: Mask) -> Ints:
         """Pieces of allowed passages, the nearest among them: all, where they are few."""
-        lengths = [np.diff(table.starts) for table in self._tables]
-        masks = [allowed[a:b] for a, b in zip(self._rows[:-1], self._rows[1:], strict=True)]
-        count = sum(int(own[mask].sum()) for own, mask in zip(lengths, masks, strict=True))
-        if count <= _FEW:
-            return self._pieces_of(np.flatnonzero(allowed))[0]
-        mask = np.concatenate([np.repeat(own, length) for own, length in zip(masks, lengths, strict=True)])
+        rows = np.flatnonzero(allowed)
+        if len(rows) <= _FEW:
+            pieces, _ = self._pieces_of(rows)
+            if len(pieces) <= _FEW:
+                return pieces
+        bounds = itertools.pairwise(self._rows.tolist())
+        mask = np.concatenate(
+            [np.repeat(allowed[a:b], np.diff(x.starts)) for (a, b), x in zip(bounds, self._tables, strict=True)]
+        )
         found = [self._ask(x, vector, k, mask) for x in self._indexes()]
-        return np.concatenate(found)
+        return np.concatenate([np.empty(0, dtype=np.int64), *found])
 
     def _ask(self, searched: _Searched, vector: Floats, k: int, allowed: Mask | None) -> Ints:
         """The `k` nearest pieces of some tables."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from index.batches import Batch
+from index.batches import Batch, Seen
 from index.counting import Counting, Numbers
 from index.dense import Pieces
 from index.described import dump_document
@@ -19,16 +20,17 @@ from index.parts import Part
 from index.rows import dump_rows
 from index.shelf import Made, Share, Shelf, bounds_of, dump_made
 from index.tables import starts_of
-from index.types import Encoder, Floats, Ints, LateInteraction
+from index.types import Encoder, Ints, LateInteraction
 from index.views import ViewTables
 from index.words import Words
 
 Progress = Callable[[int, int], None]
 """Called with how many pieces are done so far, and of how many."""
 
+T = TypeVar("T", bound=np.generic)
 Halves = npt.NDArray[np.float16]
 Keys = npt.NDArray[np.uint8]
-_TOGETHER = 1024
+_KEY_BYTES = 32
 _BATCH = 2048
 _WORDS = 1 << 14
 
@@ -46,21 +48,18 @@ class Vectors:
         self.embedded, self.reused = 0, 0
         self._known, self._progress = _Known(known), progress
 
-    def of(self, texts: Sequence[str], encode: Callable[[Ints], Floats]) -> tuple[Halves, Keys]:
-        """float16 `[len(texts), dim]`, and their keys, uint8 `[len(texts), 32]`.
-
-        `encode` gives the vectors of some of the texts, by number.
-        """
-        keys = keys_of(texts)
+    def of(self, seen: Seen) -> tuple[Halves, Keys]:
+        """Of all pieces of some passages: float16 `[pieces, dim]`, and their keys, uint8 `[pieces, 32]`."""
+        keys = keys_of(seen.texts)
         vectors, is_new = self._known.look_up(keys, self.encoder.dim)
         new = np.flatnonzero(is_new)
-        self.reused += len(texts) - len(new)
+        self.reused += len(keys) - len(new)
         total = self.embedded + self.reused + len(new)
         if not isinstance(self.encoder, LateInteraction):  # a transformer pads each batch to its longest text
-            new = new[np.argsort([-len(texts[n].encode("utf-8")) for n in new], kind="stable")]
-        for start in range(0, len(new), _TOGETHER):
-            some = new[start : start + _TOGETHER]
-            vectors[some] = encode(some)
+            new = new[np.argsort([-len(seen.texts[n].encode("utf-8")) for n in new], kind="stable")]
+        for start in range(0, len(new), seen.together):
+            some = new[start : start + seen.together]
+            vectors[some] = seen.encode(some)
             self.embedded += len(some)
             self._progress(self.embedded + self.reused, total)
         return vectors, keys
@@ -106,7 +105,7 @@ class _Known:
 def keys_of(texts: Sequence[str]) -> Keys:
     """What vectors are known by: the sha256 of each text, uint8 `[len(texts), 32]`."""
     digests = [hashlib.sha256(text.encode("utf-8")).digest() for text in texts]
-    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, _KEY_BYTES)
 
 
 def _heads(keys: Keys) -> npt.NDArray[np.uint64]:
@@ -134,7 +133,7 @@ class Deriving:
         self._lines: list[bytes] = []
         self._texts: list[bytes] = []
         self._bounds: list[tuple[int, int]] = []
-        self._plain, self._expanded = (_View(self._numbers, self._late) for _ in range(2))
+        self._plain, self._expanded = (_View(self._numbers, self._late, vectors.encoder.dim) for _ in range(2))
         self.passages = 0
         """How many were added."""
 
@@ -153,18 +152,20 @@ class Deriving:
 
     def shelf(self) -> Shelf:
         """All that was added, which is then no longer here."""
-        passages = b"".join(self._lines)
+        passages, texts = b"".join(self._lines), b"".join(self._texts)
+        self._lines, self._texts = [], []
         lines = passages.splitlines(keepends=True)
         return Shelf.of(
-            self._shares,
-            *(b"".join(x) for x in (self._documents, self._made)),
-            passages,
-            b"".join(self._texts),
-            starts_of([np.array([len(line) for line in lines], dtype=np.int64)]),
-            np.array([zlib.crc32(line) for line in lines], dtype=np.uint32),
-            np.array(self._bounds, dtype=np.int32).reshape(-1, 2),
-            self._plain.tables(),
-            self._expanded.tables(),
+            shares=self._shares,
+            documents=b"".join(self._documents),
+            parts=b"".join(self._made),
+            passages=passages,
+            texts=texts,
+            lines=starts_of([np.array([len(line) for line in lines], dtype=np.int64)]),
+            sums=np.array([zlib.crc32(line) for line in lines], dtype=np.uint32),
+            bounds=np.array(self._bounds, dtype=np.int32).reshape(-1, 2),
+            plain=self._plain.tables(),
+            expanded=self._expanded.tables(),
         )
 
     def _add(self, parts: Sequence[Part]) -> None:
@@ -183,31 +184,31 @@ class Deriving:
             self._texts.append(part.text)
             self._bounds += bounds_of(part.rows)
         for view, seen in ((self._plain, batch.plain), (self._expanded, batch.expanded)):
-            view.add(seen.terms, seen.units, seen.pieces, *self._vectors.of(seen.texts, seen.encode))
+            view.add(batch.terms, seen, *self._vectors.of(seen))
         self.passages += sum(len(part.rows) for part in parts)
 
 
 class _View:
     """One view of what was added so far."""
 
-    def __init__(self, numbers: Numbers, late: LateInteraction | None) -> None:
+    def __init__(self, numbers: Numbers, late: LateInteraction | None, dim: int) -> None:
         self._late = late
         self._counting = {name: Counting(numbers) for name in VIEWS}
-        self._vectors: list[Halves] = []
-        self._keys: list[Keys] = []
+        self._vectors: list[Halves] = [np.zeros((0, dim), dtype=np.float16)]
+        self._keys: list[Keys] = [np.zeros((0, _KEY_BYTES), dtype=np.uint8)]
         self._pieces: list[Ints] = []
-        self._units: list[npt.NDArray[np.int32]] = []
+        self._units: list[npt.NDArray[np.int32]] = [np.zeros(0, dtype=np.int32)]
         self._words: list[Ints] = []
 
-    def add(self, terms: dict[str, Groups], units: Groups, pieces: Ints, vectors: Halves, keys: Keys) -> None:
-        """More passages: their terms, distinct words and number of pieces; and of all the pieces vectors and keys."""
+    def add(self, terms: dict[str, Groups], seen: Seen, vectors: Halves, keys: Keys) -> None:
+        """More passages, and of all their pieces the vectors and keys; `terms` are those of lines."""
         for name, counting in self._counting.items():
-            counting.add(terms[name])
+            counting.add(terms[name], seen.lines)
         self._vectors.append(vectors)
         self._keys.append(keys)
-        self._pieces.append(pieces)
-        self._units.append(units.values.astype(np.int32))
-        self._words.append(units.lengths)
+        self._pieces.append(seen.pieces)
+        self._units.append(seen.units.values.astype(np.int32))
+        self._words.append(seen.units.lengths)
 
     def tables(self) -> ViewTables:
         """All that was added, which is then no longer here."""
@@ -216,8 +217,7 @@ class _View:
         return ViewTables(pieces, lexical, self._interaction(self._late) if self._late else None)
 
     def _interaction(self, late: LateInteraction) -> Words:
-        held = np.concatenate([np.zeros(0, np.int32), *map(distinct, self._units)])
-        known = distinct(held).astype(np.int64)
+        known = distinct(np.concatenate([distinct(units) for units in self._units])).astype(np.int64)
         vectors = np.zeros((len(known), late.dim), dtype=np.int8)
         scales = np.zeros(len(known), dtype=np.float32)
         for start in range(0, len(known), _WORDS):
@@ -225,11 +225,13 @@ class _View:
             exact = late.unit_vectors(known[some])
             largest = np.abs(exact).max(axis=1, initial=1e-12) / 127
             vectors[some], scales[some] = np.rint(exact / largest[:, None]).astype(np.int8), largest
-        terms = [np.searchsorted(known, units).astype(np.int32) for units in self._units]
-        return Words(known, vectors, scales, starts_of(self._words), np.concatenate([np.zeros(0, np.int32), *terms]))
+        terms = _together(self._units)
+        for start in range(0, len(terms), _WORDS):
+            terms[start : start + _WORDS] = np.searchsorted(known, terms[start : start + _WORDS])
+        return Words(known, vectors, scales, starts_of(self._words), terms)
 
 
-def _together(parts: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
+def _together(parts: list[npt.NDArray[T]]) -> npt.NDArray[T]:
     """One array of at least one, which are let go."""
     whole = np.concatenate(parts)
     parts.clear()

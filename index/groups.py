@@ -33,8 +33,8 @@ class Groups:
         return np.diff(self.starts)
 
     @classmethod
-    def of(cls, lists: Sequence[Sequence[int]]) -> Groups:
-        """Of lists of whole numbers."""
+    def of(cls, lists: Sequence[Sequence[int]] | Sequence[Ints]) -> Groups:
+        """Of lists, or of arrays, of whole numbers."""
         lengths = np.fromiter(map(len, lists), np.int64, len(lists))
         return cls(np.fromiter(chain.from_iterable(lists), np.int64, int(lengths.sum())), _starts(lengths))
 

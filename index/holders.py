@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.storage import Content
+from index.storage import Content, Data
 from index.tables import array_content, load_array
 from index.types import Floats, Ints
 
@@ -33,7 +33,7 @@ class Holders:
         return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), rows)
 
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> Holders:
+    def load(cls, files: Mapping[str, Data]) -> Holders:
         """Of files as `dump` made them.
 
         Raises:

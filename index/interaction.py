@@ -7,7 +7,8 @@ word vectors; the threshold keeps chance likeness out).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,13 +103,12 @@ class InteractionIndex:
         filled = lengths > 0
         if not filled.any() or not len(bag.units):
             return found
-        numbers, vectors, scales = self._compared(terms)
+        numbers, compared = self._compared(terms)
         ends = np.cumsum(lengths[filled])
         begins = ends - lengths[filled]
         block = max(1, _CELLS // len(numbers))  # a long question over long passages would need gigabytes at once
         for first in range(0, len(bag.units), block):
-            # The scales after the product: they are one number a word there, and `dim` numbers before it.
-            cosines = (vectors @ bag.vectors[first : first + block].T) * scales[:, None]
+            cosines = compared(bag.vectors[first : first + block])
             best = np.maximum.reduceat(np.take(cosines, numbers, axis=0), begins, axis=0)
             found[first : first + block, order[filled]] = _likeness(best.T)
         return found
@@ -154,25 +154,25 @@ class InteractionIndex:
         """Each table's words numbered through all tables, int64."""
         return np.concatenate([own + offset for own, offset in zip(terms, self._offsets.tolist(), strict=False)])
 
-    def _compared(self, terms: Sequence[npt.NDArray[np.int32]]) -> tuple[Ints, Floats, Floats]:
-        """For each word which of the vectors it has; these vectors, float32 `[n, dim]`, and their scales.
+    def _compared(self, terms: Sequence[npt.NDArray[np.int32]]) -> tuple[Ints, Callable[[Floats], Floats]]:
+        """The number of each word, and what gives the cosines of some vectors, float32 `[numbers, vectors]`.
 
-        Those of small vocabularies are kept at hand, all of them; of large ones those that occur are read, each once,
+        The vectors of small vocabularies are kept at hand, all of them; of large ones those that occur are read, each once,
         though several tables hold the word.
         """
         if self._offsets[-1] <= _AT_HAND:
             vectors = self._vectors_at_hand()
-            return self._numbered(terms), vectors, np.ones(len(vectors), dtype=np.float32)
-        pairs = list(zip(self._tables, terms, strict=True))
-        first, numbers = _distinct(np.concatenate([table.units[own] for table, own in pairs]))
+            return self._numbered(terms), lambda asked: vectors @ asked.T
+        units = [table.units[own] for table, own in zip(self._tables, terms, strict=True)]
+        first, numbers = _distinct(np.concatenate(units))
         cuts = np.searchsorted(first, np.cumsum([0, *map(len, terms)])).tolist()
         together = np.concatenate(terms)[first]
-        vectors = np.empty((len(first), self._tables[0].vectors.shape[1]), dtype=np.float32)
-        scales = np.empty(len(first), dtype=np.float32)
-        for n, (table, _) in enumerate(pairs):
-            part = slice(cuts[n], cuts[n + 1])
-            vectors[part], scales[part] = table.vectors[together[part]], table.scales[together[part]]
-        return numbers, vectors, scales
+        used = [together[start:end] for start, end in itertools.pairwise(cuts)]
+
+        def cosines(asked: Floats) -> Floats:
+            return np.concatenate([x.cosines(asked, own) for x, own in zip(self._tables, used, strict=True)])
+
+        return numbers, cosines
 
     def _vectors_at_hand(self) -> Floats:
         """All vectors, of all tables, float32."""

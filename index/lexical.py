@@ -41,12 +41,12 @@ class TermView:
     @classmethod
     def of(cls, segments: Sequence[Sequence[tuple[Counts, Mask | None]]]) -> TermView:
         """Of each segment's counts, with the rows of which they count; a row is in one table at most."""
-        lengths = [np.sum([_lengths(*x) for x in tables], axis=0, dtype=np.int32) for tables in segments]
+        lengths = [_lengths(tables) for tables in segments]
         size = sum(map(len, lengths))
-        mean = sum(int(x.sum(dtype=np.int64)) for x in lengths) / max(size, 1) or 1.0
+        mean = sum(int(x.sum()) for x in lengths) / max(size, 1) or 1.0
         found, first = [], 0
         for tables, own in zip(segments, lengths, strict=True):
-            norms = (K1 * (1 - B) + K1 * B / mean * own).astype(np.float32)
+            norms: Floats = (K1 * (1 - B) + K1 * B / mean * own).astype(np.float32)
             found += [Table(counts, first, norms, only) for counts, only in tables]
             first += len(own)
         return cls(found, size)
@@ -157,7 +157,7 @@ class LexicalIndex:
     @classmethod
     def build(cls, texts: Sequence[str]) -> LexicalIndex:
         """The index of some texts, in one segment."""
-        return cls.of([{name: counted([terms(text) for text in texts]) for name, terms in VIEWS.items()}])
+        return cls.of([{name: count([terms(text) for text in texts]) for name, terms in VIEWS.items()}])
 
     @property
     def size(self) -> int:
@@ -197,15 +197,13 @@ class LexicalIndex:
         return shares.astype(np.float32)
 
     def best(self, query: LexicalQuery, count: int, allowed: Mask | None = None) -> Ints:
-        """The `count` passages with the largest positive share, int64, best first, ties by row.
+        """The `count` passages with the largest positive share, int64, best first, ties by row; see `index.maxscore`.
 
         Only those that may be found, bool `[size]`, and in an index with expansions only those that have some.
         """
-        if allowed is not None and np.count_nonzero(allowed) <= _FEW:
-            rows = self._only_searched(np.flatnonzero(allowed))
-        else:
-            lists = [[of_view[n] for of_view in query.lists] for n in self._searched]
-            rows = best_rows(lists, query.terms, count, allowed)
+        if allowed is None or np.count_nonzero(allowed) > _FEW:
+            return best_rows([[x[n] for x in query.lists] for n in self._searched], query.terms, count, allowed)
+        rows = self._only_searched(np.flatnonzero(allowed))
         shares = self.shares(query, rows)
         order = np.lexsort((rows, -shares))[:count]
         best: Ints = rows[order][shares[order] > 0]
@@ -229,7 +227,12 @@ class LexicalIndex:
         return self.views["characters"].hold(_of_name(name), rows)
 
 
-def counted(texts: Sequence[Sequence[str]]) -> Counts:
+def build_postings(texts: Sequence[Sequence[str]]) -> TermView:
+    """One view of some texts, in one segment; `texts` are the terms of each."""
+    return TermView.of([[(count(texts), None)]])
+
+
+def count(texts: Sequence[Sequence[str]]) -> Counts:
     """The counts of one view; `texts` are the terms of each passage."""
     counting = Counting()
     for terms in texts:
@@ -253,8 +256,12 @@ def _with_expansions(plain: Counts, expanded: Counts) -> list[tuple[Counts, Mask
     return [(expanded, None), (plain, ~has)]
 
 
-def _lengths(counts: Counts, only: Mask | None) -> np.ndarray:
-    return counts.lengths if only is None else np.where(only, counts.lengths, 0)
+def _lengths(tables: Sequence[tuple[Counts, Mask | None]]) -> Ints:
+    """Of each passage of a segment, in the table that counts for it."""
+    lengths = np.zeros(tables[0][0].size, dtype=np.int64)
+    for counts, only in tables:
+        lengths += counts.lengths if only is None else np.where(only, counts.lengths, 0)
+    return lengths
 
 
 def _within(rows: Ints, table: Table) -> slice:

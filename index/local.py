@@ -62,10 +62,10 @@ class LocalArms:
         if size <= _ALL:
             return np.arange(size) if allowed is None else np.flatnonzero(allowed)
         found = [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=False)]
-        if vector is not None and vector.any():
-            found += [view.pieces.search(vector, count, allowed) for view in views]
         if bag is not None:
-            found += [view.finder.find(bag, count, allowed) for view in views if view.finder]
+            found += [view.finder.find(bag, 2 * count, allowed) for view in views if view.finder]
+        elif vector is not None and vector.any():
+            found += [view.pieces.search(vector, count, allowed) for view in views]
         return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
     def _dense(self, views: Sequence[View], vector: Floats | None, bag: Bag | None, rows: Ints) -> list[Floats]:

@@ -1,14 +1,21 @@
-"""The best passages of a question without scoring all: MaxScore (Turtle and Flood, Query evaluation, IP&M 31(6), 1995).
+"""The best passages of a question without scoring all, after MaxScore (Turtle and Flood, Query evaluation, 1995).
 
-A term adds to a passage no more than its weight, as tf/(tf + norm) stays below 1. Rare terms come first. Once some passages
-are known to score as much as a threshold, one that has none of the rare terms can't reach it if all the frequent ones
-together weigh less; these are then only looked up, where the passage could still get in. The result is exact.
+A term adds to a passage no more than its weight, as tf/(tf + norm) stays below 1. Rare terms come first: few passages have
+them, and their postings are added up. If the frequent ones weigh less together than what the last of the best passages
+scores, no passage is among the best that has none of the rare terms. So the frequent ones, which have most of the
+postings, are only looked up, and only for the passages that are best by the others.
+
+What the last of the best will score is estimated, and of the passages that could still be among them no more than `_POOL`
+are looked up. Up to some ten thousand passages all postings are added up, and the result is exact. Among 100 thousand and
+a million passages in 8 segments, made of halves of real ones, questions of `dev` got 99.9% of the 200 best, and all of
+the first 20, for a tenth to a fifth of the postings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +23,20 @@ import numpy.typing as npt
 from index.postings import Lists
 from index.types import Floats, Ints, Mask
 
-_FIRST = 0.1
-"""Postings by passage that are added up before there is a threshold."""
+_FIRST = 0.03
+"""Postings by passage that are added up to estimate what the best score."""
 
-_LOOKED_UP = 8
-"""So many postings are added up in the time in which one passage is looked up in a term's list (measured: 7)."""
+_ALWAYS = 1 << 16
+"""So many postings are added up in any case: it takes no time that anybody would notice."""
 
-_AT_ONCE = 4
-"""Terms looked up between two looks at who can still get in."""
+_SAMPLE = 64
+"""So many passages are looked up for that estimate."""
 
-_SLACK = 1e-5
-"""More than what float32 sums of all terms are wrong by; sums are at most 1."""
+_POOL = 3072
+"""The most passages in which the frequent terms are looked up."""
+
+_AT_ONCE = 5
+"""Terms looked up before half of the passages are left out; that happens twice."""
 
 _Sums = npt.NDArray[np.float64]
 
@@ -49,99 +59,113 @@ class Terms:
         return np.append(np.cumsum(self.weights[::-1], dtype=np.float64)[::-1], 0.0)
 
 
-class Segment:
-    """The lists of one segment, one for each view, and the sums so far."""
+class _Segment:
+    """The lists of one segment, one for each view."""
 
-    def __init__(self, lists: Sequence[Lists], ranks: Sequence[Ints], allowed: Mask | None) -> None:
+    def __init__(self, lists: Sequence[Lists], ranks: Sequence[Ints]) -> None:
         self.rows = lists[0].table.rows
+        self.size = lists[0].table.counts.size
         self._lists = lists
         self._ranks = ranks
-        self._sums = np.zeros(lists[0].table.counts.size, dtype=np.float32)
-        if allowed is not None:
-            self._sums[~allowed[self.rows]] = -np.inf
 
-    def add(self, first: int, last: int) -> None:
-        """Add up all postings of the terms `[first, last)`."""
-        for lists, (a, b) in self._parts(first, last):
-            lists.add(self._sums, a, b)
-
-    def above(self, least: float) -> tuple[Ints, Floats]:
-        """The rows, int64, rising, with a sum above `least` and above 0, and these sums."""
-        rows = np.flatnonzero(self._sums > max(least, 0.0))
-        return rows, self._sums.take(rows)
+    def add(self, sums: Floats, first: int, last: int) -> None:
+        """Add all postings of the terms `[first, last)` to the sums of the rows."""
+        for lists, a, b in self._parts(first, last):
+            lists.add(sums, a, b)
 
     def look_up(self, rows: Ints, first: int, last: int) -> _Sums:
         """What the terms `[first, last)` add to some rows, rising: float64 `[rows]`."""
         sums = np.zeros(len(rows))
-        for lists, (a, b) in self._parts(first, last):
+        for lists, a, b in self._parts(first, last):
             sums += lists.at(rows, a, b)
         return sums
 
-    def finish(self, terms: Terms, rests: _Sums, first: int, threshold: float) -> tuple[Ints, _Sums]:
-        """All rows with a sum of `threshold` or more, int64, rising, and their sums; terms before `first` are in."""
-        rows, sums = self.above(threshold - rests[first])
-        while first < len(terms.weights) and len(rows) * _LOOKED_UP > self._length(first):
-            self.add(first, first + 1)
-            first += 1
-            rows, sums = self.above(threshold - rests[first])
-        found = sums.astype(np.float64)
-        for n in range(first, len(terms.weights), _AT_ONCE):
-            last = min(n + _AT_ONCE, len(terms.weights))
-            found += self.look_up(rows, n, last)
-            kept = found >= threshold - rests[last]
-            rows, found = rows[kept], found[kept]
-        return rows, found
-
-    def _length(self, term: int) -> int:
-        return sum(lists.length(a, b) for lists, (a, b) in self._parts(term, term + 1))
-
-    def _parts(self, first: int, last: int) -> list[tuple[Lists, tuple[int, int]]]:
+    def _parts(self, first: int, last: int) -> list[tuple[Lists, int, int]]:
         """For each view that has any its own numbers of the terms `[first, last)`."""
-        spans = [tuple(ranks.searchsorted([first, last]).tolist()) for ranks in self._ranks]
-        return [(lists, (a, b)) for lists, (a, b) in zip(self._lists, spans, strict=True) if a < b]
+        spans = [ranks.searchsorted([first, last]).tolist() for ranks in self._ranks]
+        return [(lists, a, b) for lists, (a, b) in zip(self._lists, spans, strict=True) if a < b]
+
+
+_Found = tuple[Ints, _Sums]
+"""Rows of one segment, rising, and their sums so far."""
 
 
 def best_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allowed: Mask | None) -> Ints:
-    """Rows, int64, rising, among which are the `count` best of those with a positive sum; `lists` by segment and view."""
-    segments = [Segment(x, terms.ranks, allowed) for x in lists]
-    if not len(terms.weights) or count < 1 or not segments:
+    """The `count` rows with the largest positive sums, int64, best first, ties by row; `lists` by segment and view.
+
+    `allowed` bool `[all rows]`: the others may not be found.
+    """
+    segments = [_Segment(x, terms.ranks) for x in lists]
+    last = len(terms.weights)
+    if not last or count < 1 or not segments:
         return np.zeros(0, dtype=np.int64)
-    size = sum(x.rows.stop - x.rows.start for x in segments)
-    first = 1 + int(np.cumsum(terms.occurrences)[1:].searchsorted(_FIRST * size))
-    for segment in segments:
-        segment.add(0, first)
-    threshold = _threshold(segments, first, len(terms.weights), count)
     rests = terms.rests
-    essential = max(first, int((-rests).searchsorted(-threshold, side="right"))) if threshold > 0 else len(rests) - 1
-    found: list[Ints] = []
-    reached = np.zeros(0)
-    for segment in segments:
-        segment.add(first, essential)
-        rows, sums = segment.finish(terms, rests, essential, threshold)
-        found.append(rows + segment.rows.start)
-        reached = np.append(reached, sums)
-        if len(reached) > count:
-            reached = np.partition(reached, -count)[-count:]
-            threshold = max(threshold, float(reached[0]) - _SLACK)
-    return np.concatenate(found)
+    keep = max(_POOL, 4 * count)
+    added, least = _added(segments, terms, rests, count, keep, allowed)
+    pool = _summed(segments, added, keep, least, allowed)
+    for n, stop in pairwise([min(added + n * _AT_ONCE, last) for n in range(3)] + [last]):
+        if n == stop:
+            break
+        pool = [(rows, sums + x.look_up(rows, n, stop)) for x, (rows, sums) in zip(segments, pool, strict=True)]
+        sums = np.concatenate([sums for _, sums in pool])
+        keep = max(keep // 2, 2 * count)
+        pool = _from(pool, max(_nth(sums, keep), _nth(sums, count) - rests[stop]))
+    rows = np.concatenate([rows + x.rows.start for x, (rows, _) in zip(segments, pool, strict=True)])
+    sums = np.concatenate([sums for _, sums in pool])
+    best: Ints = rows[np.lexsort((rows, -sums))[:count]]
+    return best
 
 
-def _threshold(segments: Sequence[Segment], first: int, last: int, count: int) -> float:
-    """What `count` passages score at least: those that are best by the terms before `first`; 0 where there are fewer."""
-    found: list[tuple[Ints, Floats]] = []
-    least, sums = 0.0, np.zeros(0, dtype=np.float32)
-    for segment in segments:
-        rows, own = segment.above(least)
-        found.append((rows, own))
-        sums = np.append(sums, own)
-        if len(sums) >= count:
-            sums = np.partition(sums, -count)[-count:]
-            least = float(sums[0])
+def _added(
+    segments: Sequence[_Segment], terms: Terms, rests: _Sums, count: int, keep: int, allowed: Mask | None
+) -> tuple[int, float]:
+    """How many of the terms are added up: the others can't make a passage one of the `count` best, as is estimated.
+
+    The best by the rarest terms score what these give them, and what the others give to some of the very best. Also a
+    sum that `keep` passages reach for certain; 0 where that is not known.
+    """
+    postings = np.cumsum(terms.occurrences)
+    size, last = sum(x.size for x in segments), len(rests) - 1
+    first = 1 + int(postings[1:].searchsorted(_FIRST * size))
+    always = int(postings.searchsorted(_ALWAYS, side="right"))
+    if first >= last or always >= last:
+        return last, 0.0
+    best = _summed(segments, first, keep, 0.0, allowed)
+    sums = np.concatenate([sums for _, sums in best])
     if len(sums) < count:
-        return 0.0
-    whole = []
-    for segment, (rows, own) in zip(segments, found, strict=True):
-        kept = own >= least
-        whole.append(own[kept] + segment.look_up(rows[kept], first, last))
-    totals = np.concatenate(whole)
-    return max(float(np.partition(totals, -count)[-count]) - _SLACK, 0.0)
+        return last, 0.0
+    sample = _from(best, _nth(sums, min(_SAMPLE, count)))
+    gains = [x.look_up(rows[:_SAMPLE], first, last) for x, (rows, _) in zip(segments, sample, strict=True)]
+    threshold = _nth(sums, count) + float(np.median(np.concatenate(gains)))
+    return max(first, always, int((-rests).searchsorted(-threshold, side="right"))), _nth(sums, keep)
+
+
+def _summed(segments: Sequence[_Segment], last: int, count: int, least: float, allowed: Mask | None) -> list[_Found]:
+    """The best `count` rows by the terms before `last`, by segment; sums are positive, and `least` or more."""
+    buffer = np.empty(max(x.size for x in segments), dtype=np.float32)
+    found: list[_Found] = []
+    best = np.zeros(0)
+    for segment in segments:
+        sums = buffer[: segment.size]
+        sums.fill(0)
+        segment.add(sums, 0, last)
+        if allowed is not None:
+            sums[~allowed[segment.rows]] = 0
+        rows = np.flatnonzero(sums >= least if least > 0 else sums > 0)
+        found.append((rows, sums.take(rows).astype(np.float64)))
+        best = np.append(best, found[-1][1])
+        if len(best) > count:
+            best = np.partition(best, -count)[-count:]
+            least = float(best.min())
+    return _from(found, least)
+
+
+def _from(found: Sequence[_Found], least: float) -> list[_Found]:
+    """Those with a sum of at least `least`."""
+    kept = [sums >= least for _, sums in found]
+    return [(rows[some], sums[some]) for (rows, sums), some in zip(found, kept, strict=True)]
+
+
+def _nth(sums: _Sums, count: int) -> float:
+    """The sum that `count` of all reach; 0 where there are fewer."""
+    return float(np.partition(sums, -count)[-count]) if len(sums) >= count else 0.0

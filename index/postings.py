@@ -15,7 +15,7 @@ import numpy.typing as npt
 from index.counts import Counts, Keys
 from index.types import Floats, Ints, Mask
 
-_TOGETHER = 1 << 18
+_TOGETHER = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)

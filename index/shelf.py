@@ -85,12 +85,16 @@ class Shelf:
             shares = [Share(*x) for x in zip(*(columns[field] for field in Share._fields), strict=True)]
             plain, expanded = (ViewTables.load(under(files, folder)) for folder in ("plain/", "expanded/"))
             shelf = cls.of(
-                shares,
-                *(files[f"{x}.jsonl"] for x in ("documents", "parts", "passages")),
-                files["texts.bin"],
-                *(load_array(files[f"{x}.npy"]) for x in ("lines", "sums", "bounds")),
-                plain,
-                expanded,
+                shares=shares,
+                documents=files["documents.jsonl"],
+                parts=files["parts.jsonl"],
+                passages=files["passages.jsonl"],
+                texts=files["texts.bin"],
+                lines=load_array(files["lines.npy"]),
+                sums=load_array(files["sums.npy"]),
+                bounds=load_array(files["bounds.npy"]),
+                plain=plain,
+                expanded=expanded,
             )
             sound = shelf._fits()
         except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -102,6 +106,7 @@ class Shelf:
     @classmethod
     def of(
         cls,
+        *,
         shares: Sequence[Share],
         documents: Data,
         parts: Data,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from corpus.storage import sync_folder, write_synced
+from corpus.storage import make_folder, sync_folder, write_synced
 from index.generations import FORMAT, sync_folders
 from index.segments import Segment, segment_files
 from index.shelf import Shelf
@@ -43,7 +43,7 @@ class UnfinishedBuild:
                 files: dict[str, tuple[str, int]] = {}
                 content = segment_files([Segment(shelf)], [(0, n) for n in range(len(shelf.shares))])
                 for file, data in content.items():
-                    (unfinished / file).parent.mkdir(mode=0o700, exist_ok=True)
+                    make_folder((unfinished / file).parent)
                     files[file] = write_content(unfinished / file, data)
                 about = {"made_by": self.made_by, "files": files}
                 line = json.dumps({**about, "sha256": _checksum(about)}).encode("utf-8")

@@ -58,10 +58,11 @@ def joined_views(
 
 
 def _joined(tables: Sequence[ViewTables], lexical: Mapping[str, Counts], runs: Sequence[Run]) -> dict[str, Content]:
-    files = beneath("dense/", Pieces.joined([x.pieces for x in tables], runs))
+    words = [x.words for x in tables if x.words is not None]
+    # Where late interaction finds its own candidates no index of the pieces is needed.
+    files = beneath("dense/", Pieces.joined([x.pieces for x in tables], runs, has_ann=not words))
     for name, counts in lexical.items():
         files |= beneath(f"lexical/{name}.", counts.dump())
-    words = [x.words for x in tables if x.words is not None]
     return {**files, **(beneath("words/", Words.joined(words, runs)) if words else {})}
 
 

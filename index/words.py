@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from index.ann import Index, build
 from index.holders import Holders
-from index.storage import Content
+from index.storage import Content, Data
 from index.tables import Run, array_content, load_array, starts_of
 from index.types import Floats, Ints, LateInteraction
 
 _BATCH = 1024
 _SCANNED = 8192
+_AT_ONCE = 256
 _NEAREST = "nearest.faiss"
 
 
@@ -70,7 +71,7 @@ class Words:
         return self.joined([self], [Run(0, 0, self.size)])
 
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> Words:
+    def load(cls, files: Mapping[str, Data]) -> Words:
         """Of files as `dump` made them.
 
         Raises:
@@ -120,6 +121,18 @@ class Words:
             **({_NEAREST: build(vectors * scales[:, None], "bits")} if len(units) > _SCANNED else {}),
         }
 
+    def cosines(self, vectors: Floats, places: npt.NDArray[np.integer[Any]]) -> Floats:
+        """Of words of the vocabulary with some vectors `[n, dim]`: float32 `[len(places), n]`."""
+        products = np.empty((len(places), len(vectors)), dtype=np.float32)
+        asked = np.ascontiguousarray(vectors.T)
+        floats = np.empty((min(_AT_ONCE, len(places)), self.vectors.shape[1]), dtype=np.float32)
+        for start in range(0, len(places), _AT_ONCE):  # what is converted is multiplied while the cache holds it
+            part = places[start : start + _AT_ONCE]
+            floats[: len(part)] = self.vectors[part]
+            np.matmul(floats[: len(part)], asked, out=products[start : start + len(part)])
+        products *= self.scales[places, None]
+        return products
+
     def nearest(self, vectors: Floats, k: int, scored: int) -> list[tuple[Ints, Floats]]:
         """For each of some vectors `[n, dim]`: the places of the `k` nearest words of the vocabulary, and the cosines.
 
@@ -131,7 +144,7 @@ class Words:
         else:
             found = [places[places >= 0] for places in self.near.search(vectors, scored)[1]]
         together, numbers = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *found]), return_inverse=True)
-        cosines = (self.vectors[together].astype(np.float32) @ vectors.T) * self.scales[together, None]
+        cosines = self.cosines(vectors, together)
         nearest, start = [], 0
         for n, places in enumerate(found):
             own = cosines[numbers[start : start + len(places)], n]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -279,7 +280,8 @@ def test_batches_are_of_texts_of_like_length():
 
     encoder = Remembering()
     texts = ["字" * (n * 37 % 601 + 1) for n in range(3000)]
-    vectors, _ = Vectors(encoder, []).of(texts, lambda some: encoder.encode_passages([texts[n] for n in some]))
+    encode = lambda some: encoder.encode_passages([texts[n] for n in some])  # noqa: E731
+    vectors, _ = Vectors(encoder, []).of(SimpleNamespace(texts=texts, encode=encode, together=1000))
     assert vectors[:, 0].tolist() == [len(text) for text in texts]
     assert len(encoder.batches) == 3
     assert all(min(longer) >= max(shorter) for longer, shorter in itertools.pairwise(encoder.batches))
