@@ -56,7 +56,7 @@ class Vectors:
         self.reused += len(keys) - len(new)
         total = self.embedded + self.reused + len(new)
         if not isinstance(self.encoder, LateInteraction):  # a transformer pads each batch to its longest text
-            new = new[np.argsort([-len(seen.texts[n].encode("utf-8")) for n in new], kind="stable")]
+            new = new[np.argsort([-len(seen.texts[n].encode("utf-8")) for n in new.tolist()], kind="stable")]
         for start in range(0, len(new), seen.together):
             some = new[start : start + seen.together]
             vectors[some] = seen.encode(some)
