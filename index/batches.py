@@ -77,6 +77,14 @@ class Batch:
         )
 
 
+def piece_texts(parts: Sequence[Part], in_pieces: bool) -> list[str]:
+    """What is embedded of parts: their passages as they are read, or `in_pieces`, and their expansions."""
+    lined = _Lined(in_pieces)
+    for part in parts:
+        lined.add(part.document, part.rows)
+    return [*lined.plain.piece_texts, *lined.asked.piece_texts]
+
+
 @dataclass(frozen=True, slots=True)
 class _DocumentLines:
     """Which lines, by number, are a document's headings, and which `[start, stop)` are of its passages."""

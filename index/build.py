@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from corpus.library import Library
+from index.dense import Pieces
 from index.derive import Progress
 from index.gathering import Build, Last
 from index.generations import GenerationStore
@@ -73,18 +74,19 @@ def build_index(
     progress: Progress = lambda done, total: None,
     fresh: bool = False,
     archive: Archive | None = None,
+    vectors: Sequence[Pieces] = (),
 ) -> BuildReport:
     """Index the documents of the library and publish the result.
 
     A document that can't be read keeps its last indexed version, if there is one; the report says so. `fresh` reads
     every document anew, whatever its fingerprint says; vectors of unchanged pieces are reused all the same. `archive`
-    is called before anything is published.
+    is called before anything is published. `vectors`: pieces that were embedded elsewhere, as `index.bulk` reads them.
 
     Raises:
         IndexProblem: `no_documents`, `index_locked`, `insufficient_storage` or `storage_error`.
     """
     with store.writer():
-        return write_index(library, store, encoder, progress, fresh, archive)
+        return write_index(library, store, encoder, progress, fresh, archive, vectors)
 
 
 def write_index(
@@ -94,6 +96,7 @@ def write_index(
     progress: Progress = lambda done, total: None,
     fresh: bool = False,
     archive: Archive | None = None,
+    vectors: Sequence[Pieces] = (),
 ) -> BuildReport:
     """As `build_index`, for one that holds the writer's place already."""
     started = time.perf_counter()
@@ -101,7 +104,7 @@ def write_index(
     last = Last.of(store, encoder, fresh)
     store.check_space(last.rewritten if last and last.reusable else None)
     unfinished = UnfinishedBuild(store.folder / "building", made_by)
-    build = Build(library, encoder, progress, last, unfinished)
+    build = Build(library, encoder, progress, last, unfinished, vectors)
     build.find(fresh)
     build.make()
     picks = [build.picks[entry.id] for entry in library if entry.id in build.picks]

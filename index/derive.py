@@ -50,11 +50,13 @@ class Vectors:
 
     def of(self, seen: Seen) -> tuple[Halves, Keys]:
         """Of all pieces of some passages: float16 `[pieces, dim]`, and their keys, uint8 `[pieces, 32]`."""
-        keys = _keys(seen.texts)
+        keys = keys_of(seen.texts)
         vectors, is_new = self._known.look_up(keys, self.encoder.dim)
         new = np.flatnonzero(is_new)
         self.reused += len(keys) - len(new)
         total = self.embedded + self.reused + len(new)
+        if not isinstance(self.encoder, LateInteraction):  # a transformer pads each batch to its longest text
+            new = new[np.argsort([-len(seen.texts[n].encode("utf-8")) for n in new.tolist()], kind="stable")]
         for start in range(0, len(new), seen.together):
             some = new[start : start + seen.together]
             vectors[some] = seen.encode(some)
@@ -100,7 +102,8 @@ class _Known:
         return wanted, (found[wanted] & low).astype(np.int64)
 
 
-def _keys(texts: Sequence[str]) -> Keys:
+def keys_of(texts: Sequence[str]) -> Keys:
+    """What vectors are known by: the sha256 of each text, uint8 `[len(texts), 32]`."""
     digests = [hashlib.sha256(text.encode("utf-8")).digest() for text in texts]
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, _KEY_BYTES)
 

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
 import re
-import socket
 import zlib
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus.types import Span
 from index.groups import Groups
 from index.segment import is_han, normalise, runs
-from index.types import Encoder, Floats, Ints
+from index.transformer import SentenceTransformerEncoder, prompts_of
+from index.types import Encoder, EncoderUnavailable, Floats, Ints
+from index.vectors import map_tensors, unit_rows
+
+__all__ = [
+    "BUNDLED",
+    "BundledEncoder",
+    "EncoderUnavailable",
+    "SentenceTransformerEncoder",
+    "damaged_files",
+    "load_encoder",
+    "prompts_of",
+    "read_fingerprint",
+    "unit_rows",
+]
 
 BUNDLED = "bundled"
-_HUB_SECONDS = 5
-
-
-class EncoderUnavailable(Exception):
-    """An encoder can't be loaded; the message says in Chinese why and what to do."""
 
 
 def load_encoder(name: str) -> Encoder:
@@ -170,93 +173,6 @@ def _signs(numbers: Ints, dim: int) -> Floats:
     return signs
 
 
-# Prompts of families whose models do not name them in their own configuration: query, passage.
-_E5_TASK = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: "
-_PROMPTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
-    (re.compile(r"e5-.*instruct", re.IGNORECASE), _E5_TASK, ""),
-    (re.compile(r"(?:^|[/-])e5-", re.IGNORECASE), "query: ", "passage: "),
-    (re.compile(r"bge-(?:small|base|large)-zh", re.IGNORECASE), "为这个句子生成表示以用于检索相关文章：", ""),
-    (
-        re.compile(r"bge-(?:small|base|large)-en", re.IGNORECASE),
-        "Represent this sentence for searching relevant passages: ",
-        "",
-    ),
-    (re.compile(r"qwen3-embedding", re.IGNORECASE), _E5_TASK.rstrip(" "), ""),
-)
-
-
-def prompts_of(name: str, configured: dict[str, str]) -> tuple[str, str]:
-    """The query and the passage prompt of a model: those of its own configuration, else its family's."""
-    query = configured.get("query") or ""
-    passage = configured.get("passage") or configured.get("document") or ""
-    if query or passage:
-        return query, passage
-    for pattern, family_query, family_passage in _PROMPTS:
-        if pattern.search(name):
-            return family_query, family_passage
-    return "", ""
-
-
-class SentenceTransformerEncoder:
-    """Any sentence-transformers model. The library and torch are imported here and nowhere else."""
-
-    def __init__(self, name: str) -> None:
-        self._model = _load_sentence_transformer(name)
-        self._query_prompt, self._passage_prompt = prompts_of(name, dict(self._model.prompts or {}))
-        self.name = name
-        self.dim = int(self._model.encode_document([""]).shape[1])
-        self.fingerprint = self._fingerprint()
-
-    def encode_queries(self, texts: Sequence[str]) -> Floats:
-        """float32 `[len(texts), dim]`, as `Encoder` says."""
-        return self._encode(texts, self._query_prompt)
-
-    def encode_passages(self, texts: Sequence[str]) -> Floats:
-        """float32 `[len(texts), dim]`, as `Encoder` says."""
-        return self._encode(texts, self._passage_prompt)
-
-    def _encode(self, texts: Sequence[str], prompt: str) -> Floats:
-        if not texts:
-            return np.zeros((0, self.dim), dtype=np.float32)
-        vectors = self._model.encode(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
-        return unit_rows(np.asarray(vectors, dtype=np.float32))
-
-    def _fingerprint(self) -> str:
-        """Of the weights themselves (a sample of every tensor), the prompts and the input limit: names lie."""
-        digest = hashlib.sha256(repr((self._query_prompt, self._passage_prompt, self._model.max_seq_length)).encode())
-        for key, tensor in sorted(self._model.state_dict().items()):
-            flat = tensor.detach().flatten()
-            sample = flat[:: max(1, flat.numel() // 1024)].float().cpu().numpy()
-            digest.update(repr((key, tuple(tensor.shape))).encode() + sample.tobytes())
-        return digest.hexdigest()
-
-
-def unit_rows(vectors: Floats) -> Floats:
-    """Rows divided by their length; a zero row stays zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12)
-    return unit
-
-
-def map_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The tensors of a safetensors file (8 bytes of length, a JSON header, the data), mapped, not read.
-
-    A question touches a few rows of the table: reading it all would double the memory of `kewen ask`.
-
-    Raises:
-        ValueError, KeyError or OSError: it is no such file, or a part of it is missing.
-    """
-    types = {"I8": np.int8, "F32": np.float32}
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    return {
-        name: np.memmap(path, types[x["dtype"]], "r", 8 + length + x["data_offsets"][0], tuple(x["shape"]))
-        for name, x in header.items()
-    }
-
-
 def read_fingerprint(folder: Path) -> str:
     """The fingerprint of an encoder's folder: of the sha256 sums that its `files.json` lists."""
     sums = json.loads((folder / "files.json").read_text(encoding="utf-8"))
@@ -271,45 +187,3 @@ def damaged_files(folder: Path) -> list[str]:
         for name, sha256 in sums.items()
         if not (folder / name).is_file() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256
     ]
-
-
-def _load_sentence_transformer(name: str) -> Any:  # noqa: ANN401 - the library has no types
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise EncoderUnavailable(
-            f'编码器 {name} 需要 sentence-transformers。请运行：python -m pip install "kewen[transformers]"'
-        ) from error
-    local = Path(name).expanduser()
-    if name.startswith((".", "/", "~")) and not local.is_dir():
-        raise EncoderUnavailable(f"没有模型文件夹 {name}。请检查路径，或改用随附的编码器：--encoder {BUNDLED}")
-    source = str(local) if local.is_dir() else name
-    for library in ("huggingface_hub", "transformers", "sentence_transformers"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)  # their retries are no message for a user
-    try:
-        return SentenceTransformer(source, local_files_only=True)  # what is here already needs no hub
-    except Exception as error:  # the library raises many kinds, from OSError to its hub's own
-        failure = error
-    if not local.is_dir() and _hub_answers():
-        try:
-            return SentenceTransformer(source)
-        except Exception as error:
-            failure = error
-    raise EncoderUnavailable(
-        f"载入不了模型 {name}：本机没有，也连不上模型站（{type(failure).__name__}）。"
-        f"请把模型文件夹拷到本机后写明路径，或改用随附的编码器：--encoder {BUNDLED}"
-    ) from failure
-
-
-def _hub_answers() -> bool:
-    """Whether the model hub can be reached at all: its own client would try for minutes."""
-    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
-        return False
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True  # only the client knows the way
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    try:
-        socket.create_connection((address.hostname or "", address.port or 443), timeout=_HUB_SECONDS).close()
-    except OSError:
-        return False
-    return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from corpus.library import Entry, Library
 from index.crew import Workplace, make_together, size_of, workers_for
+from index.dense import Pieces
 from index.derive import Progress, Vectors
 from index.described import load_document
 from index.encoders import BUNDLED, BundledEncoder
@@ -72,11 +73,18 @@ def _places(segments: Sequence[Segment]) -> dict[str, tuple[int, int]]:
 class Build:
     """One build: `segments` that its documents are in, old and new; `picks`, where each is; `statuses`, how each fared.
 
-    `embedded` and `reused` count pieces of passages, and expansions.
+    `embedded` and `reused` count pieces of passages, and expansions. `vectors` are tables of pieces that were embedded
+    elsewhere.
     """
 
     def __init__(
-        self, library: Library, encoder: Encoder, progress: Progress, last: Last | None, unfinished: UnfinishedBuild
+        self,
+        library: Library,
+        encoder: Encoder,
+        progress: Progress,
+        last: Last | None,
+        unfinished: UnfinishedBuild,
+        vectors: Sequence[Pieces] = (),
     ) -> None:
         self.segments: list[Segment] = list(last.segments) if last and last.reusable else []
         self.picks: dict[str, tuple[int, int]] = {}
@@ -86,6 +94,7 @@ class Build:
         self._wanted: dict[str, Entry] = {}
         self._kept: list[Part] = []
         self._progress = progress
+        self._vectors = vectors
         self._done = self._read = self._total = 0
         self._is_together = False
 
@@ -119,7 +128,7 @@ class Build:
         self._total = sum(map(size_of, wanted))
         known = [segment.shelf for segment in self._last.segments] if self._last and self._last.same_encoder else []
         tables = [x for shelf in known for x in (shelf.plain.pieces, shelf.expanded.pieces)]
-        vectors = Vectors(self._encoder, tables, self._embedding)
+        vectors = Vectors(self._encoder, [*tables, *self._vectors], self._embedding)
         made: list[Shelf] = []
         keep: Callable[[Shelf], object] = self._unfinished.write  # there is more to come: what is done goes to disk
         maker = Maker(vectors, lambda shelf: keep(shelf), self._heard)
@@ -142,7 +151,7 @@ class Build:
     def _workers(self) -> int:
         """How many processes are worth it: none beside ours where another could not make the same."""
         is_ours = type(self._library) is Library and type(self._encoder) is BundledEncoder and self._encoder.is_shipped
-        return workers_for(self._total) if is_ours else 0
+        return workers_for(self._total) if is_ours and not self._vectors else 0
 
     def _take(self, made: Sequence[Segment]) -> None:
         """The places of what was made just now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,9 +18,12 @@ def index() -> None:
 
 @index.command(help="为全部报告重建索引；没有改动的段落不再编码。")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
+@click.option(
+    "--vectors", metavar="文件或文件夹", type=click.Path(path_type=Path), help="已在别处算好的向量，不再编码。"
+)
 @common_options
-def build(as_json: bool, **given: Any) -> int:
-    report = assistant_of(given).build()
+def build(as_json: bool, vectors: Path | None, **given: Any) -> int:
+    report = assistant_of(given).build(vectors)
     if as_json:
         documents = [
             {"id": x.id, "status": x.status, "passages": x.passages, "code": x.code, "message": x.message}

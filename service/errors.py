@@ -65,6 +65,7 @@ _INDEX_CODES = {
     "index_damaged": "index_unavailable",
     "index_incompatible": "index_unavailable",
     "no_documents": "library_error",
+    "vectors_unusable": "invalid_request",
 }
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from corpus.catalogue import check_catalogue
@@ -14,6 +15,7 @@ from corpus.library import Library, LibraryError, is_changed
 from corpus.lines import line_starts
 from corpus.store import DocumentStore
 from index.build import BuildReport, Progress, index_fingerprint, write_index
+from index.bulk import read_vectors
 from index.encoders import load_encoder
 from index.generations import GenerationStore
 from index.search import HybridRetriever
@@ -61,17 +63,18 @@ class IndexKeeper:
                 self._encoder = load_encoder(self.settings.encoder)
         return self._encoder
 
-    def build(self) -> BuildReport:
-        """Build the index of the library anew.
+    def build(self, vectors: Path | None = None) -> BuildReport:
+        """Build the index of the library anew; `vectors`: a file or folder of vectors that were made elsewhere.
 
         Raises:
-            KewenError: `library_error`, `model_unavailable`, `index_locked`, `insufficient_storage` or
-                `storage_error`.
+            KewenError: `library_error`, `model_unavailable`, `index_locked`, `insufficient_storage`,
+                `storage_error`, or `invalid_request`, where the vectors are of no use.
         """
         encoder = self.encoder()
         archive = self.documents_store.archive
         with user_errors(), self.store.writer():  # the library is read within: others may be changing it just now
-            return write_index(self.library(), self.store, encoder, self.progress, archive=archive)
+            known = read_vectors(vectors, encoder) if vectors else ()
+            return write_index(self.library(), self.store, encoder, self.progress, archive=archive, vectors=known)
 
     def library(self) -> Library:
         """The reports of the folder and the user's own documents, as they now are on disk.
