@@ -76,6 +76,9 @@ class Source(Protocol):
     def row(self, number: int) -> Row:
         """A passage with its expansions, by its number."""
 
+    def ready(self, rows: Ints) -> None:
+        """Have passages at hand that are about to be asked for one by one."""
+
     def found(self, passage_id: str) -> Row | None:
         """A passage with its expansions, by its id; None where there is none."""
 

@@ -106,7 +106,9 @@ class HybridRetriever:
 
     def _deferred(self, rows: Ints, top_k: int) -> list[int]:
         """Places in `rows`, copies of a better passage behind the others."""
-        texts = [self.snapshot.row(int(row)).passage.text for row in rows[: max(_WINDOW, top_k)]]
+        best = rows[: max(_WINDOW, top_k)]
+        self.snapshot.ready(best)
+        texts = [self.snapshot.row(int(row)).passage.text for row in best]
         return defer_copies(texts, top_k)
 
     def _hits(self, query: Query, chosen: _Chosen, mode: Mode, expansions: bool) -> list[Hit]:

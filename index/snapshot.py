@@ -96,6 +96,9 @@ class Snapshot:
         """A passage with its expansions, by its number."""
         return self.rows[number]
 
+    def ready(self, rows: Ints) -> None:
+        """Passages are at hand."""
+
     def found(self, passage_id: str) -> Row | None:
         """A passage with its expansions, by its id; None where there is none."""
         number = self.row_of(passage_id)
