@@ -1,7 +1,7 @@
 """A Milvus server as kewen speaks to it: every call has a time limit, and every failure is told in Chinese.
 
-pymilvus is imported by the first connection alone. What it raises is sorted by the codes of the server (`merr` in Milvus'
-source) and of gRPC; what it would write to the log, a traceback for each failed call, is left out.
+pymilvus is imported by the first connection alone. What it would write to the log, a traceback for each failed call, is
+left out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from index.milvus_failures import failure_of
 from index.storage import IndexProblem
 
 Problem = Callable[[str, str], Exception]
@@ -26,32 +27,25 @@ FLOORS = ((2, 5, 27), (2, 6, 10))
 """The first releases of their lines in which nobody can go round the authentication (CVE-2026-26190)."""
 _SECONDS = 10.0
 _LONG = 3600.0
+_LITE = 300.0
 _TRIES = 3
-_FULL = (3, 7, 9, 102)
-_BUSY = (1, 2, 4, 8, 10)
-_DENIED = (1400, 1401)
-_MISSING = (100, 1600)
-_RELEASED = 101
 
 
 class Milvus:
     """One connection. Calls may come from several threads."""
 
-    def __init__(
-        self, uri: str, token: str = "", problem: Problem = IndexProblem, seconds: float = _SECONDS, new: bool = True
-    ) -> None:
+    def __init__(self, uri: str, token: str = "", problem: Problem = IndexProblem, seconds: float = _SECONDS) -> None:
         """`uri`: `http://…`, `https://…`, or a path that ends in `.db` for Milvus Lite; `seconds`: the limit of a call.
-
-        `new`: whether a database of Milvus Lite that isn't there may be made.
 
         Raises what `problem` makes of `missing_extra`, `backend_unavailable`, `backend_denied` or `backend_incompatible`.
         """
         self.problem = problem
-        self._seconds = seconds
         self.is_lite = uri.endswith(".db")
+        # It runs in this process, in Python, and prepares what is searched at the first search.
+        self._seconds = max(seconds, _LITE) if self.is_lite else seconds
         self.place = uri if self.is_lite else urlsplit(uri).netloc.rpartition("@")[2]
         with self._told("连接"):
-            self._client = _client(uri, token, seconds, problem)
+            self._client = _client(uri, token, self._seconds, problem)
         self._check_version()
 
     def close(self) -> None:
@@ -147,9 +141,7 @@ class Milvus:
     def count(self, name: str) -> int:
         """How many rows a collection has, all that were written before counted."""
         with self._told("清点"):
-            found = self._client.query(
-                name, output_fields=["count(*)"], timeout=self._long, consistency_level="Strong"
-            )
+            found = self._client.query(name, output_fields=["count(*)"], timeout=self._long, consistency_level="Strong")
             return int(found[0]["count(*)"])
 
     def query(
@@ -232,16 +224,14 @@ class Milvus:
         try:
             yield
         except Exception as error:
-            code = getattr(error, "code", None)
-            code = code() if callable(code) else code
-            if code is None or not _is_theirs(error):
+            failure = failure_of(error, self.place, doing)
+            if failure is None:
                 raise
-            if missing and code in _MISSING:
+            if missing and failure.code == "index_missing":
                 raise _MissingError from error
-            kind, message = _sorted(code, str(getattr(error, "message", "")), self.place, doing)
-            if busy and kind == "backend_unavailable":
-                raise _BusyError(message) from error
-            raise self.problem(kind, message) from error
+            if busy and failure.code == "backend_unavailable":
+                raise _BusyError(failure.message) from error
+            raise self.problem(failure.code, failure.message) from error
 
 
 class _MissingError(Exception):
@@ -262,45 +252,3 @@ def _client(uri: str, token: str, seconds: float, problem: Problem) -> Any:  # n
     for name in ("pymilvus", "pymilvus.milvus_client", "milvus_lite"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # after its own set-up, which lowers it
     return MilvusClient(uri, token=token, timeout=seconds)
-
-
-def _is_theirs(error: Exception) -> bool:
-    import grpc
-    from pymilvus.exceptions import MilvusException
-
-    return isinstance(error, MilvusException | grpc.RpcError | grpc.FutureTimeoutError)
-
-
-def _sorted(code: Any, message: str, place: str, doing: str) -> tuple[str, str]:  # noqa: ANN401 - a number or a StatusCode
-    """The code and the Chinese message for a failure."""
-    name = code.name if type(code).__name__ == "StatusCode" else ""
-    at = f"Milvus（{place}）"
-    if "Open local milvus failed" in message:
-        return "backend_unavailable", f"打不开 {place}：文件夹不存在，或另一个程序正在使用它。"
-    if "milvus-lite is required" in message:
-        return "missing_extra", '试用 .db 文件需要 Milvus Lite。请运行：python -m pip install "pymilvus[milvus-lite]"。'
-    if name in ("UNAUTHENTICATED", "PERMISSION_DENIED") or code in _DENIED or "auth check failure" in message:
-        return "backend_denied", f"{at}拒绝了访问：令牌不对或权限不够。请检查 milvus_token 及其角色。"
-    if name == "DEADLINE_EXCEEDED":
-        return "backend_unavailable", f"{at}没有在限定的时间内应答（{doing}）。请稍后再试，或检查服务的负载。"
-    if name == "UNIMPLEMENTED":
-        return "backend_incompatible", f"{at}不认识这个调用（{doing}）：它不是 Milvus，或版本不合。"
-    if name == "RESOURCE_EXHAUSTED" or code in _FULL:
-        return "insufficient_storage", f"{at}已满：内存、磁盘、配额或集合数到了上限（{doing}）。已发布的索引未受影响。"
-    if message.startswith("Fail connecting"):
-        return (
-            "backend_unavailable",
-            f"连不上 {at}：服务没有应答。请检查地址与网络、服务是否在运行，以及该用 https 还是 http。",
-        )
-    if code == _RELEASED:
-        return "backend_unavailable", f"{at}上的集合没有载入内存（{doing}）。请由管理员载入，或重新运行 kewen index build --backend milvus。"
-    if name or code in _BUSY:
-        return "backend_unavailable", f"{at}暂时用不了（{doing}，{name or code}）。请稍后再试。"
-    if code in _MISSING:
-        return "index_missing", f"{at}上没有这个集合（{doing}）。请运行 kewen index build --backend milvus。"
-    return "backend_incompatible", f"{at}不能完成{doing}（{code}：{_plain(message)}）。"
-
-
-def _plain(message: str) -> str:
-    """A server's own words as they may stand in a line: short, and without what a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in message[:120])

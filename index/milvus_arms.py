@@ -23,7 +23,8 @@ from index.milvus_schema import HEADS, QUESTIONS, TEXT
 from index.milvus_source import MilvusSource, holding
 from index.query import Part
 from index.ranking import Candidates
-from index.types import DocumentInfo, Encoder, Filters, Floats, Ints, LateInteraction, Mode
+from index.snapshot import matches
+from index.types import Encoder, Filters, Floats, Ints, LateInteraction, Mode
 
 # So few passages are all candidates, as on this machine.
 _ALL = 500
@@ -85,12 +86,12 @@ class MilvusArms:
         if filters.years is not None:
             terms.append(f"year >= {filters.years[0]} and year <= {filters.years[1]}")
         if filters.document_ids is not None or filters.series is not None:
-            named = [x.id for x in self._source.documents.values() if _is_of(x, filters)]
+            named = [x.id for x in self._source.documents.values() if matches(x, filters)]
             terms.append(f"document in {json.dumps(named, ensure_ascii=False)}")
             if not named:
                 return None
         if filters.passage_ids is not None:
-            rows = self._numbers(sorted(filters.passage_ids))
+            rows = self._source.numbers(filters.passage_ids)
             terms.append(f"row in {rows}")
             if not rows:
                 return None
@@ -99,13 +100,6 @@ class MilvusArms:
         if part.place is not None:
             terms.append(holding([part.place]))
         return " and ".join(terms)
-
-    def _numbers(self, passage_ids: Sequence[str]) -> list[int]:
-        found = []
-        for n in range(0, len(passage_ids), _ALL):
-            where = f"id in {json.dumps(passage_ids[n : n + _ALL], ensure_ascii=False)}"
-            found += [x["row"] for x in self._source.milvus.query(self._source.name, where, ["row"], [HEADS])]
-        return sorted(found)
 
     def _terms(self, text: str, view: int) -> dict[int, float]:
         """The question's half of BM25, as shares of what its terms weigh in the mean of both views of lexical search."""
@@ -134,7 +128,12 @@ class MilvusArms:
         return rows, complete
 
     def _best(
-        self, field: str, vector: Any, count: int, where: str, partitions: Sequence[str]  # noqa: ANN401
+        self,
+        field: str,
+        vector: Any,  # noqa: ANN401 - as `Milvus.search` takes it
+        count: int,
+        where: str,
+        partitions: Sequence[str],
     ) -> dict[int, float]:
         """The best passages by one field, and their products."""
         if isinstance(vector, dict) and not vector:
@@ -159,7 +158,9 @@ class MilvusArms:
     def _shares(self, view: int, asked: _Asked, rows: Ints, known: Mapping[int, float]) -> Floats:
         """The share of the question that each candidate has, float32 `[rows]`; asked for where it isn't known."""
         missing = [row for row in rows.tolist() if row not in known]
-        more = self._best(_VIEWS[view], asked.terms[view], len(missing), f"row in {missing}", [HEADS]) if missing else {}
+        more = (
+            self._best(_VIEWS[view], asked.terms[view], len(missing), f"row in {missing}", [HEADS]) if missing else {}
+        )
         return np.array([known.get(row, more.get(row, 0.0)) for row in rows.tolist()], dtype=np.float32)
 
     def _dense(self, asked: _Asked, rows: Ints, facts: Sequence[Mapping[str, Any]]) -> list[Floats]:
@@ -197,11 +198,6 @@ class MilvusArms:
     def _together(self, jobs: Sequence[Callable[[], _Result]]) -> list[_Result]:
         """What calls give that wait for the server side by side."""
         return list(self._pool.map(lambda job: job(), jobs))
-
-
-def _is_of(document: DocumentInfo, filters: Filters) -> bool:
-    named = filters.document_ids is None or document.id in filters.document_ids
-    return named and (filters.series is None or document.series in filters.series)
 
 
 def _nothing(views: int) -> Candidates:

@@ -55,7 +55,9 @@ def terms_of(snapshot: Snapshot) -> dict[str, Terms]:
     found: dict[str, Terms] = {}
     first = NOWHERE + 1
     for name in VIEWS:
-        found[name] = Terms.of(name, first, *(_weights(x.lexical.views[name]) for x in (snapshot.plain, snapshot.expanded)))
+        found[name] = Terms.of(
+            name, first, *(_weights(x.lexical.views[name]) for x in (snapshot.plain, snapshot.expanded))
+        )
         first += len(found[name].keys)
     return found
 

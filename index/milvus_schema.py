@@ -64,7 +64,9 @@ TABLE_INDEXES: Sequence[_Field] = ({"field_name": "nothing", "index_type": "FLAT
 
 def passage_indexes(milvus: Milvus) -> list[_Field]:
     """The indexes of the collection of passages: exact in Milvus Lite, a graph on a server."""
-    dense = {"index_type": "FLAT"} if milvus.is_lite else {"index_type": "HNSW", "params": {"M": 32, "efConstruction": 256}}
+    dense = (
+        {"index_type": "FLAT"} if milvus.is_lite else {"index_type": "HNSW", "params": {"M": 32, "efConstruction": 256}}
+    )
     indexes: list[_Field] = [
         {"field_name": "dense", "metric_type": "IP", **dense},
         *({"field_name": x, "index_type": "SPARSE_INVERTED_INDEX", "metric_type": "IP"} for x in ("plain", "expanded")),

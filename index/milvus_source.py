@@ -6,23 +6,26 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from corpus.citations import cite_part, cite_passage
 from corpus.types import Citation, Passage
+from index.interaction import InteractionIndex
 from index.milvus import MOST_ROWS, Milvus
 from index.milvus_schema import FORMAT, HEADS, QUESTIONS, tables_of
 from index.milvus_tables import Tables, Weight
 from index.names import Names
 from index.rows import Row, load_row
 from index.segment import characters
-from index.snapshot import load_document
-from index.types import DocumentInfo, Floats, Ints
+from index.snapshot import load_document, matches
+from index.types import DocumentInfo, Filters, Floats, Ints, Mask
 
 _ROWS, _TEXTS, _TERMS = 4096, 32, 100_000
 _TOGETHER = 500
+_AHEAD = 64
+_PAGE = 10_000
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
@@ -49,6 +52,29 @@ class _Recent(OrderedDict[_Key, _Value]):
             while len(self) > self._most:
                 self.popitem(last=False)
         return {**found, **fetched}
+
+
+class _Rows(Sequence[Row]):
+    """All passages, read some at a time."""
+
+    def __init__(self, source: MilvusSource) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return self._source.size
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        numbers = range(len(self))[index]
+        if isinstance(numbers, int):
+            # Who asks for one goes on to the next: a document's passages, or all.
+            self._source.ready(np.arange(numbers, min(numbers + _AHEAD, len(self))))
+            return self._source.row(numbers)
+        self._source.ready(np.array(numbers, dtype=np.int64))
+        return [self._source.row(n) for n in numbers]
 
 
 class MilvusSource:
@@ -94,6 +120,16 @@ class MilvusSource:
         """How many passages."""
         return len(self.years)
 
+    @property
+    def rows(self) -> Sequence[Row]:
+        """All passages with their expansions, by their numbers."""
+        return _Rows(self)
+
+    @property
+    def words(self) -> InteractionIndex | None:
+        """None: the vectors of words stay with the encoder."""
+        return None
+
     def _strange(self) -> Exception:
         return self.milvus.problem(
             "backend_incompatible",
@@ -116,8 +152,7 @@ class MilvusSource:
 
     def found(self, passage_id: str) -> Row | None:
         """A passage with its expansions, by its id; None where there is none."""
-        where = f"id == {json.dumps(passage_id, ensure_ascii=False)}"
-        numbers = [x["row"] for x in self.milvus.query(self.name, where, ["row"], [HEADS])]
+        numbers = self.numbers([passage_id])
         return self.row(numbers[0]) if numbers else None
 
     def passage(self, passage_id: str) -> Passage | None:
@@ -181,6 +216,36 @@ class MilvusSource:
         return known / total if total else 0.0
 
     # -- what only the server can tell ------------------------------------------------------------
+
+    def holding(self, place: str) -> Ints:
+        """The passages that hold all characters of one of `names.places`, two by two: int64, rising."""
+        found: list[int] = []
+        for first in range(0, self.size, _PAGE):  # a server gives no more than MOST_ROWS at once
+            where = f"row >= {first} and row < {first + _PAGE} and {holding([place])}"
+            found += [x["row"] for x in self.milvus.query(self.name, where, ["row"], [HEADS])]
+        return np.array(sorted(found), dtype=np.int64)
+
+    def mask(self, filters: Filters) -> Mask | None:
+        """bool `[passages]`: which may be found; None where all may."""
+        if filters == Filters():
+            return None
+        mask = np.zeros(self.size, dtype=np.bool_)
+        for document in self.documents.values():
+            rows = self.rows_of(document.id)
+            mask[rows.start : rows.stop] = matches(document, filters)
+        if filters.passage_ids is not None:
+            named = np.zeros(self.size, dtype=np.bool_)
+            named[self.numbers(filters.passage_ids)] = True
+            mask &= named
+        return mask
+
+    def numbers(self, passage_ids: Collection[str]) -> list[int]:
+        """The numbers of passages by their ids, rising; those that are none are left out."""
+        wanted, found = sorted(passage_ids), []
+        for n in range(0, len(wanted), _TOGETHER):
+            where = f"id in {json.dumps(wanted[n : n + _TOGETHER], ensure_ascii=False)}"
+            found += [x["row"] for x in self.milvus.query(self.name, where, ["row"], [HEADS])]
+        return sorted(found)
 
     def years_of(self, places: Collection[str]) -> list[int]:
         """The years of the reports with a passage that holds all the places, rising."""
