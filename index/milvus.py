@@ -176,9 +176,8 @@ class Milvus:
         output: Sequence[str],
         where: str = "",
         partitions: Sequence[str] = (),
-        best_of: str | None = None,
     ) -> list[tuple[Record, float]]:
-        """The rows of largest inner product and that product; with `best_of` one row for each value of that field."""
+        """The rows of largest inner product and that product."""
         limit = min(limit, MOST_ROWS)
         params = {} if isinstance(vector, dict) else {"ef": max(2 * limit, 64)}
         with self._told("检索"):
@@ -193,7 +192,6 @@ class Milvus:
                 search_params={"metric_type": "IP", "params": params},
                 timeout=self._seconds,
                 consistency_level="Bounded",
-                **({"group_by_field": best_of} if best_of else {}),
             )
             return [(dict(x["entity"]), float(x["distance"])) for x in found[0]]
 
@@ -207,7 +205,8 @@ class Milvus:
     def _check_version(self) -> None:
         with self._told("查看版本"):
             version = str(self._client.get_server_version(timeout=self._seconds))
-        if self.is_lite or version.startswith("milvus_lite") or "zilliz" in self.place:
+        self.is_lite = self.is_lite or version.startswith("milvus_lite")  # it can be served, too
+        if self.is_lite or "zilliz" in self.place:
             return
         match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
         numbers = tuple(map(int, match.groups())) if match else (0, 0, 0)

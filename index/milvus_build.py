@@ -63,17 +63,15 @@ def publish(snapshot: Snapshot, milvus: Milvus, alias: str, progress: Progress =
     digest = content_digest(snapshot)
     current = milvus.aim(alias)
     known = generations(milvus, alias)
-    number = _number(current, known)
     name = current if current and _source(milvus, current) == digest else None
+    sent = 0
     if name is None:
-        number, name = _unfinished(milvus, alias, known, number, digest)
+        name = _unfinished(milvus, alias, known, _number(current, known), digest)
         sent = _fill(snapshot, milvus, name, digest, progress)
         milvus.point(alias, name)
-    else:
-        sent = 0
-    for other, old in known.items():
-        if old not in (name, current) and other != max((n for n in known if n < number), default=None):
-            _drop(milvus, old)
+        for old in known.values():
+            if old not in (name, current):
+                _drop(milvus, old)
     return Published(name, milvus.count(name), sent)
 
 
@@ -97,13 +95,12 @@ def _source(milvus: Milvus, name: str) -> str | None:
     return None if found is None else found.decode("ascii")
 
 
-def _unfinished(milvus: Milvus, alias: str, known: dict[int, str], current: int, digest: str) -> tuple[int, str]:
-    """The collection that a killed build of the same generation left, else a new one."""
+def _unfinished(milvus: Milvus, alias: str, known: dict[int, str], current: int, digest: str) -> str:
+    """The name of the collection that a killed build of the same generation left, else of a new one."""
     for number, name in known.items():
         if number > current and _source(milvus, name) == digest:
-            return number, name
-    number = max(known, default=0) + 1
-    return number, f"{alias}_{number}"
+            return name
+    return f"{alias}_{max(known, default=0) + 1}"
 
 
 def _fill(snapshot: Snapshot, milvus: Milvus, name: str, digest: str, progress: Progress) -> int:

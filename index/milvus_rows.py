@@ -47,7 +47,8 @@ def _transposed(postings: Postings, terms: Terms) -> tuple[Ints, Ints, Floats]:
     """The row, the dimension and the weight of each posting."""
     counts = np.diff(postings.offsets)
     dimensions = np.repeat(terms.dimensions(list(postings.vocabulary)), counts)
-    return postings.rows.astype(np.int64), dimensions, postings.impacts / np.repeat(postings.idf, counts)
+    weights: Floats = (postings.impacts / np.repeat(postings.idf, counts)).astype(np.float32)
+    return postings.rows.astype(np.int64), dimensions, weights
 
 
 def terms_of(snapshot: Snapshot) -> dict[str, Terms]:

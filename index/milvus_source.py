@@ -26,6 +26,8 @@ _ROWS, _TEXTS, _TERMS = 4096, 32, 100_000
 _TOGETHER = 500
 _AHEAD = 64
 _PAGE = 10_000
+# So few passages have no more pieces together than a server gives at once.
+_PIECES_OF = 256
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
@@ -271,12 +273,11 @@ class MilvusSource:
     def nearest(self, vector: Floats, rows: Ints, partitions: Sequence[str]) -> dict[int, tuple[float, int]]:
         """For passages that have pieces in the partitions the cosine of the nearest piece, and which of its pieces it is."""
         found: dict[int, tuple[float, int]] = {}
-        for n in range(0, len(rows), MOST_ROWS):
-            some = rows[n : n + MOST_ROWS].tolist()
-            hits = self.milvus.search(
-                self.name, "dense", vector, len(some), ["row", "piece"], f"row in {some}", partitions, best_of="row"
-            )
-            found |= {x["row"]: (cosine, x["piece"]) for x, cosine in hits}
+        for n in range(0, len(rows), _PIECES_OF):
+            where = f"row in {rows[n : n + _PIECES_OF].tolist()}"
+            hits = self.milvus.search(self.name, "dense", vector, MOST_ROWS, ["row", "piece"], where, partitions)
+            for x, cosine in sorted(hits, key=lambda hit: (-hit[1], hit[0]["piece"])):
+                found.setdefault(x["row"], (cosine, x["piece"]))
         return found
 
 
