@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from index.fusion import PLACE_BONUS, YEAR_BONUS, spread
-from index.interaction import Bag, InteractionIndex, Words, share
+from index.interaction import Bag, InteractionIndex, share
 from index.lexical import VIEWS
 from index.milvus_rows import unpacked
 from index.milvus_schema import HEADS, QUESTIONS, TEXT
@@ -25,6 +25,7 @@ from index.query import Part
 from index.ranking import Candidates
 from index.snapshot import matches
 from index.types import Encoder, Filters, Floats, Ints, LateInteraction, Mode
+from index.words import Words
 
 # So few passages are all candidates, as on this machine.
 _ALL = 500
@@ -69,12 +70,14 @@ class MilvusArms:
         fields = [*_FACTS, *(("units", "asked")[: len(views)] if self._late is not None and vector is not None else ())]
         lexical = self._together([partial(self._shares, n, asked, rows, known[n]) for n in views])
         facts = self._facts(rows, fields)
+        has = np.array([x["enriched"] for x in facts], dtype=np.bool_)
+        lexical = [np.where(has, x, lexical[0]).astype(np.float32) if n else x for n, x in enumerate(lexical)]
         return Candidates(
             rows=rows,
             dense=self._dense(asked, rows, facts),
             lexical=lexical,
             coverage=self._source.coverage(part.text, expanded=expansions),
-            has_expansions=np.array([x["enriched"] for x in facts], dtype=np.bool_),
+            has_expansions=has,
             bonus=self._bonus(part, rows, facts),
         )
 
@@ -115,7 +118,9 @@ class MilvusArms:
     def _rows(self, asked: _Asked, count: int) -> tuple[Ints, list[dict[int, float]]]:
         """The candidates, rising, and of each view what the lexical arm found; a share that it lacks is not known yet."""
         views = range(len(asked.terms))
-        jobs = [partial(self._best, _VIEWS[n], asked.terms[n], count, asked.where, [HEADS]) for n in views]
+        # Of passages without expansions the plain view says all.
+        wheres = (asked.where, " and ".join(filter(None, [asked.where, "enriched == true"])))
+        jobs = [partial(self._best, _VIEWS[n], asked.terms[n], count, wheres[n], [HEADS]) for n in views]
         if self._source.size <= _ALL:
             jobs.append(partial(self._every, asked.where))
         elif asked.vector is not None and asked.vector.any():
@@ -175,7 +180,7 @@ class MilvusArms:
         shares = []
         for n in views:
             words = Words.of(self._late, [unpacked(x[("units", "asked")[n]]) for x in facts])
-            matches = np.maximum(matches, InteractionIndex(words).matches(bag, np.arange(len(rows))))
+            matches = np.maximum(matches, InteractionIndex([words]).matches(bag, np.arange(len(rows))))
             shares.append(share(matches, bag.weights))
         return shares
 

@@ -16,6 +16,7 @@ from itertools import chain, islice
 
 import numpy as np
 
+from index.described import dump_document
 from index.lexical import VIEWS, inverse_frequency
 from index.milvus import Milvus, Record
 from index.milvus_rows import Rows, terms_of
@@ -33,7 +34,7 @@ from index.milvus_schema import (
     tables_of,
 )
 from index.milvus_tables import Tables, Terms, blob_rows
-from index.snapshot import Snapshot, dump_document
+from index.snapshot import Snapshot
 
 Progress = Callable[[int, int], None]
 """Called with how many rows are there so far, and of how many."""
@@ -117,9 +118,8 @@ def _fill(snapshot: Snapshot, milvus: Milvus, name: str, digest: str, progress: 
     rows = Rows(snapshot, terms)
     if was_begun:
         milvus.open(name, passage_indexes(milvus))
-    sent = _send_passages(snapshot, rows, milvus, name, was_begun, progress)
-    aside = (row for n in range(len(snapshot.rows)) for row in rows.overlong(n))
-    count = _send_tables(chain(_table_rows(snapshot, terms), aside), milvus, tables)
+    sent = _send_passages(rows, milvus, name, was_begun, progress)
+    count = _send_tables(chain(_table_rows(snapshot, terms), rows.aside), milvus, tables)
     for collection in (name, tables):
         milvus.settle(collection)
     milvus.open(name, passage_indexes(milvus))
@@ -138,11 +138,9 @@ def _check_count(milvus: Milvus, name: str, wanted: int) -> None:
         )
 
 
-def _send_passages(
-    snapshot: Snapshot, rows: Rows, milvus: Milvus, name: str, was_begun: bool, progress: Progress
-) -> int:
+def _send_passages(rows: Rows, milvus: Milvus, name: str, was_begun: bool, progress: Progress) -> int:
     sent = done = 0
-    every = (row for n in range(len(snapshot.rows)) for row in rows.of(n))
+    every = iter(rows)
     while batch := list(islice(every, _MOST)):
         there = _there(milvus, name, [row["id"] for _, row in batch]) if was_begun else frozenset()
         missing = [(partition, row) for partition, row in batch if row["id"] not in there]
@@ -195,7 +193,7 @@ def _table_rows(snapshot: Snapshot, terms: dict[str, Terms]) -> Iterator[Record]
     head = {
         "format": FORMAT,
         "name": snapshot.name,
-        "description": {**snapshot.description, "files": {}},
+        "description": {name: x for name, x in snapshot.description.items() if name not in ("files", "sizes")},
         "passages": len(snapshot.rows),
         "counts": [len(snapshot.ranges[x]) for x in snapshot.documents],
         "bits": {name: x.bits for name, x in terms.items()},
@@ -208,7 +206,7 @@ def _table_rows(snapshot: Snapshot, terms: dict[str, Terms]) -> Iterator[Record]
     yield from blob_rows("names", snapshot.names.dump())
     yield from blob_rows("documents", b"".join(dump_document(x) for x in snapshot.documents.values()))
     for document_id in snapshot.documents:
-        yield from blob_rows(f"text:{document_id}", bytes(snapshot.texts[document_id]))
+        yield from blob_rows(f"text:{document_id}", snapshot.text(document_id).encode("utf-8"))
     for some in terms.values():
         yield from some.rows()
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from corpus.citations import cite_part, cite_passage
 from corpus.types import Citation, Passage
+from index.described import load_document
 from index.interaction import InteractionIndex
 from index.milvus import MOST_ROWS, Milvus
 from index.milvus_schema import FORMAT, HEADS, QUESTIONS, tables_of
@@ -19,7 +20,7 @@ from index.milvus_tables import Tables, Weight
 from index.names import Names
 from index.rows import Row, load_row
 from index.segment import characters
-from index.snapshot import load_document, matches
+from index.snapshot import matches
 from index.types import DocumentInfo, Filters, Floats, Ints, Mask
 
 _ROWS, _TEXTS, _TERMS = 4096, 32, 100_000

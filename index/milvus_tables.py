@@ -10,18 +10,16 @@ import hashlib
 import json
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from index.counts import Keys
 from index.milvus import Milvus, Record
 from index.milvus_schema import tables_of
 from index.terms import term_key
 from index.types import Floats, Ints
-
-Keys = npt.NDArray[np.uint64]
 
 _PART = 60_000
 _IN_BUCKET = 128
@@ -59,19 +57,15 @@ class Terms:
     expanded: Floats
 
     @classmethod
-    def of(cls, view: str, first: int, plain: Mapping[str, float], expanded: Mapping[str, float]) -> Terms:
-        """Of each term's inverse document frequency in either view of the passages."""
-        terms = list(plain.keys() | expanded.keys())
-        keys = np.fromiter(map(term_key, terms), dtype=np.uint64, count=len(terms))
+    def of(cls, view: str, first: int, keys: Keys, plain: Floats, expanded: Floats) -> Terms:
+        """Of keys in any order, each once, and what they weigh."""
         order = np.argsort(keys * _GOLDEN)
-        weights = (np.array([some.get(x, 0.0) for x in terms], dtype=np.float32)[order] for some in (plain, expanded))
-        bits = max(0, (len(terms) // _IN_BUCKET).bit_length())
-        return cls(view, first, bits, keys[order], *weights)
+        bits = (len(keys) // _IN_BUCKET).bit_length()
+        return cls(view, first, bits, keys[order], plain[order], expanded[order])
 
-    def dimensions(self, terms: Sequence[str]) -> Ints:
-        """The dimensions of terms that all are here, int64 `[len(terms)]`."""
-        wanted = np.fromiter(map(term_key, terms), dtype=np.uint64, count=len(terms)) * _GOLDEN
-        return self.first + np.searchsorted(self.keys * _GOLDEN, wanted)
+    def dimensions(self, keys: Keys) -> Ints:
+        """The dimensions of keys that all are here, int64 `[len(keys)]`."""
+        return self.first + np.searchsorted(self.keys * _GOLDEN, keys * _GOLDEN)
 
     def rows(self) -> Iterator[Record]:
         """A row a bucket."""
