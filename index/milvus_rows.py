@@ -92,7 +92,7 @@ class _Numbered:
 
 
 def _overlap(table: Table, block: range) -> bool:
-    return table.rows.start < block.stop and block.start < table.rows.stop
+    return bool(table.rows.start < block.stop and block.start < table.rows.stop)
 
 
 def _of_table(table: Table, block: range, terms: _Numbered, name: str) -> tuple[Ints, Ints, Floats]:
