@@ -146,7 +146,7 @@ class PieceIndex:
         """
         cosines = np.zeros(len(rows), dtype=np.float32)
         which = np.full(len(rows), -1, dtype=np.int64)
-        pieces, lengths = self._pieces_of(rows)
+        pieces, lengths = self.pieces_of(rows)
         filled = np.flatnonzero(lengths > 0)
         if filled.size:
             ends = np.cumsum(lengths[filled])
@@ -169,7 +169,7 @@ class PieceIndex:
             halves[own] = self._tables[n].vectors[pieces[own] - self._pieces[n]]
         return halves
 
-    def _pieces_of(self, rows: Ints) -> tuple[Ints, Ints]:
+    def pieces_of(self, rows: Ints) -> tuple[Ints, Ints]:
         """The pieces of passages, those of one behind those of another, and how many each has; both int64."""
         tables = np.searchsorted(self._rows, rows, side="right") - 1
         begins, lengths = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
@@ -195,7 +195,7 @@ class PieceIndex:
         """Pieces of allowed passages, the nearest among them: all, where they are few."""
         rows = np.flatnonzero(allowed)
         if len(rows) <= _FEW:
-            pieces, _ = self._pieces_of(rows)
+            pieces, _ = self.pieces_of(rows)
             if len(pieces) <= _FEW:
                 return pieces
         bounds = itertools.pairwise(self._rows.tolist())

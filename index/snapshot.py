@@ -14,13 +14,14 @@ import numpy as np
 from corpus.citations import cite_part, cite_passage
 from corpus.types import Citation, Passage
 from index.generations import Generation
+from index.interaction import InteractionIndex
 from index.names import Names
 from index.opened import Documents, Rows
 from index.rows import Row
 from index.segments import load_segments
 from index.shelf import Share
 from index.storage import IndexProblem
-from index.types import Filters, Floats, Ints, Mask
+from index.types import DocumentInfo, Filters, Floats, Ints, Mask
 from index.views import View
 
 
@@ -96,6 +97,9 @@ class Snapshot:
         """A passage with its expansions, by its number."""
         return self.rows[number]
 
+    def ready(self, rows: Ints) -> None:
+        """Passages are at hand."""
+
     def found(self, passage_id: str) -> Row | None:
         """A passage with its expansions, by its id; None where there is none."""
         number = self.row_of(passage_id)
@@ -124,6 +128,15 @@ class Snapshot:
         """How much of a text the passages' own words can see at all, 0 (another language) to 1."""
         return self.plain.lexical.prepare(text).coverage
 
+    @property
+    def words(self) -> InteractionIndex | None:
+        """Words whose vectors are at hand as the index was built with them."""
+        return self.expanded.words
+
+    def holding(self, place: str) -> Ints:
+        """The passages that hold all characters of a place's name, two by two: int64, rising."""
+        return self.plain.lexical.holding(place)
+
     def years_of(self, places: Collection[str]) -> list[int]:
         """The years of the reports with a passage that holds all the places, rising."""
         if not places:
@@ -144,7 +157,7 @@ class Snapshot:
             return None
         mask = np.zeros(len(self.rows), dtype=np.bool_)
         for share in self.documents.shares():
-            if _matches(share, filters):
+            if matches(share, filters):
                 rows = self.ranges[share.id]
                 mask[rows.start : rows.stop] = True
         if filters.passage_ids is not None:
@@ -157,7 +170,8 @@ class Snapshot:
         return mask
 
 
-def _matches(share: Share, filters: Filters) -> bool:
+def matches(share: Share | DocumentInfo, filters: Filters) -> bool:
+    """Whether passages of a document may be found, whatever the filters say of passages."""
     return (
         (filters.document_ids is None or share.id in filters.document_ids)
         and (filters.years is None or filters.years[0] <= share.year <= filters.years[1])

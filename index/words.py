@@ -54,6 +54,11 @@ class Words:
     def build(cls, encoder: LateInteraction, texts: Sequence[str], at_hand: _AtHand | None = None) -> Words:
         """Of texts; the vectors of words that another index holds are taken from `at_hand`, not from the encoder."""
         bags = [bag for n in range(0, len(texts), _BATCH) for bag in encoder.units(texts[n : n + _BATCH])]
+        return cls.of(encoder, bags, at_hand)
+
+    @classmethod
+    def of(cls, encoder: LateInteraction, bags: Sequence[Ints], at_hand: _AtHand | None = None) -> Words:
+        """Of the words of texts, as `LateInteraction.units` gives them; otherwise as `build`."""
         together = np.concatenate([*bags, np.zeros(0, np.int64)])
         units = np.unique(together)
         vectors = at_hand.unit_vectors(units, encoder) if at_hand else encoder.unit_vectors(units)

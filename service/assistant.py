@@ -11,8 +11,8 @@ from corpus.library import Entry, LibraryError
 from corpus.types import Passage
 from index.encoders import BundledEncoder
 from index.query import Query, Reading
+from index.ranking import Source
 from index.reasons import Why
-from index.snapshot import Snapshot
 from index.subjects import Subject
 from index.types import NO_FILTERS, DocumentInfo, Filters, Hit
 from service.answers import Answer
@@ -87,7 +87,8 @@ class Assistant(IndexKeeper):
         question = Query.literal(query) if literal else retriever.understand(query, ignored=aside)
         whys = None
         if explain:
-            hits, whys = retriever.explained(question, top_k, arm, filters, expansions)
+            with user_errors():
+                hits, whys = retriever.explained(question, top_k, arm, filters, expansions)
         else:
             hits = retriever.search(question, top_k, arm, filters, expansions)
         took = round((time.perf_counter() - started) * 1000, 2)
@@ -226,7 +227,7 @@ class Assistant(IndexKeeper):
             return self.library().hidden
         return []
 
-    def document(self, document_id: str) -> tuple[DocumentInfo, list[Passage], Snapshot]:
+    def document(self, document_id: str) -> tuple[DocumentInfo, list[Passage], Source]:
         """One document, its passages in reading order, and the snapshot they come from.
 
         Raises:
@@ -239,7 +240,7 @@ class Assistant(IndexKeeper):
         passages = [snapshot.rows[n].passage for n in snapshot.rows_of(document_id)]
         return snapshot.documents[document_id], passages, snapshot
 
-    def passage(self, passage_id: str) -> tuple[Passage, Snapshot]:
+    def passage(self, passage_id: str) -> tuple[Passage, Source]:
         """One passage by its id, and the snapshot it comes from.
 
         Raises:

@@ -30,6 +30,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "not_found": (404, USAGE),
     "model_not_found": (404, USAGE),
     "unknown_knowledge": (404, USAGE),
+    "backend_unsupported": (422, USAGE),
     "method_not_allowed": (405, USAGE),
     "request_timeout": (408, USAGE),
     "index_locked": (409, LOCKED),
@@ -51,6 +52,9 @@ CODES: Mapping[str, tuple[int, int]] = {
     "invalid_setting": (500, USAGE),
     "library_error": (500, PARTIAL),
     "busy": (503, USAGE),
+    "backend_denied": (502, USAGE),
+    "backend_incompatible": (502, USAGE),
+    "backend_unavailable": (503, USAGE),
     "index_unavailable": (503, DAMAGED),
     "library_damaged": (503, DAMAGED),
     "model_unavailable": (503, MODEL),
@@ -60,7 +64,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "storage_error": (507, STORAGE),
     "unsafe_configuration": (500, UNSAFE),
 }
-_INDEX_CODES = {
+INDEX_CODES = {
     "index_missing": "index_unavailable",
     "index_damaged": "index_unavailable",
     "index_incompatible": "index_unavailable",
@@ -99,7 +103,7 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except StorageProblem as error:
-        raise KewenError(_INDEX_CODES.get(error.code, error.code), error.message) from error
+        raise KewenError(INDEX_CODES.get(error.code, error.code), error.message) from error
     except EncoderUnavailable as error:
         raise KewenError("model_unavailable", str(error)) from error
     except LibraryError as error:

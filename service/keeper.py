@@ -14,15 +14,17 @@ from corpus.citations import verify_text
 from corpus.library import Library, LibraryError, is_changed
 from corpus.lines import line_starts
 from corpus.store import DocumentStore
-from index.build import BuildReport, Progress, index_fingerprint, write_index
+from index.build import BuildReport, Progress, write_index
 from index.bulk import read_vectors
 from index.encoders import load_encoder
 from index.generations import GenerationStore
+from index.milvus_build import Published
 from index.search import HybridRetriever
 from index.snapshot import Snapshot
 from index.storage import IndexProblem
 from index.types import Encoder
-from service.errors import KewenError, echo, user_errors
+from service.cluster import Cluster, check_fit
+from service.errors import KewenError, user_errors
 from service.settings import Settings
 
 Notify = Callable[[str], None]
@@ -49,6 +51,8 @@ class IndexKeeper:
         self.progress = progress or (lambda done, total: None)
         self._encoder: Encoder | None = None
         self._retriever: HybridRetriever | None = None
+        self._snapshot: Snapshot | None = None
+        self.cluster = Cluster(settings, notify)
         self._version: tuple[int, int] | None = None
         self._swap = threading.Lock()
 
@@ -92,16 +96,18 @@ class IndexKeeper:
             return True
 
     def _current(self) -> Snapshot:
-        if self._retriever and self._version == self.store.version():
-            return self._retriever.snapshot
+        if self._snapshot and self._version == self.store.version():
+            return self._snapshot
         return Snapshot.load(self.store.newest_sound()[0])
 
     def status(self) -> dict[str, Any]:
-        """What is on disk: the generation in use, what it was built with, and what is wrong with others.
+        """What is on disk or in Milvus: the generation in use, what it was built with, and what is wrong with others.
 
         Raises:
-            KewenError: `index_unavailable`.
+            KewenError: `index_unavailable`, or what `Cluster` raises.
         """
+        if self.settings.backend == "milvus":
+            return self.cluster.status()
         with user_errors():
             generation, problems = self.store.open()
         described = {key: generation.manifest[key] for key in ("created", "encoder", "documents", "passages")}
@@ -162,18 +168,37 @@ class IndexKeeper:
         return check_catalogue(store.folder) + store.check(catalogue)
 
     def retriever(self) -> HybridRetriever:
-        """The retriever of the newest generation. One that is in use stays as it is.
+        """The retriever of the newest generation, here or in Milvus. One that is in use stays as it is.
 
         Raises:
-            KewenError: `index_unavailable`, `model_mismatch`, or what building raises.
+            KewenError: `index_unavailable`, `model_mismatch`, what building raises, or what `Cluster` does.
         """
+        if self.settings.backend == "milvus":
+            return self.cluster.retriever(self.encoder())
+        return self._local()[0]
+
+    def snapshot(self) -> Snapshot:
+        """The newest generation on this machine; raises as `retriever`."""
+        return self._local()[1]
+
+    def publish(self, progress: Progress = lambda done, total: None) -> Published:
+        """Bring the newest generation on this machine to Milvus.
+
+        Raises:
+            KewenError: `index_unavailable`, or what `Cluster` raises.
+        """
+        with user_errors(), self.store.writer():
+            snapshot = Snapshot.load(self.store.open()[0])
+            return self.cluster.publish(snapshot, progress)
+
+    def _local(self) -> tuple[HybridRetriever, Snapshot]:
         if self._retriever is None or self._version != self.store.version():
             with self._swap:
                 if self._retriever is None or self._version != self.store.version():
                     self._renew()
-        if self._retriever is None:
+        if self._retriever is None or self._snapshot is None:
             raise KewenError("index_unavailable", f"索引用不了。{_REBUILD}")
-        return self._retriever
+        return self._retriever, self._snapshot
 
     def _renew(self) -> None:
         """Open the newest generation. Where that fails, what was open goes on serving, and `notify` hears why."""
@@ -181,7 +206,7 @@ class IndexKeeper:
         try:
             with user_errors():
                 snapshot = self._load_or_build()
-                self._check_fit(snapshot, self.encoder())
+                check_fit(snapshot.description, self.encoder(), _REBUILD)
                 snapshot = self._finished(snapshot)
                 self._report_changes(snapshot)
         except KewenError as error:
@@ -191,7 +216,7 @@ class IndexKeeper:
         else:
             if version is None:  # it was built just now
                 version = self.store.version()
-            self._retriever = HybridRetriever(snapshot, self.encoder())
+            self._retriever, self._snapshot = HybridRetriever(snapshot, self.encoder()), snapshot
         self._version = version
 
     def _load_or_build(self) -> Snapshot:
@@ -249,19 +274,6 @@ class IndexKeeper:
         for problem in problems:
             self._notify(f"警告：{problem}")
         return Snapshot.load(generation)
-
-    def _check_fit(self, snapshot: Snapshot, encoder: Encoder) -> None:
-        wanted = index_fingerprint(encoder)
-        built = snapshot.description.get("encoder", {})
-        if built.get("fingerprint") != encoder.fingerprint:
-            other = echo(str(built.get("name")))
-            now = "现在的版本" if other == encoder.name else f"现在的 {encoder.name} "
-            raise KewenError(
-                "model_mismatch",
-                f"索引由编码器 {other} 建立，与{now}不同。请运行 kewen index build 重建，或用 --encoder 指定原来的编码器。",
-            )
-        if snapshot.description.get("terms") != wanted["terms"]:
-            raise KewenError("index_unavailable", f"索引所用的词表与本程序不同。{_REBUILD}")
 
     def _report_changes(self, snapshot: Snapshot) -> None:
         """Answers come from the text as it was indexed; say so where the files on disk have moved on."""

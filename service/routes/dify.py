@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from corpus.citations import citation_label
-from index.snapshot import Snapshot
+from index.ranking import Source
 from index.types import NO_FILTERS, DocumentInfo, Filters, Hit
 from service.answers import Answer
 from service.assistant import Assistant
@@ -148,7 +148,7 @@ def _found(assistant: Assistant, links: Links, body: RetrievalIn) -> dict[str, A
     return {"records": sorted(records, key=lambda x: -x["score"])}
 
 
-def _knowledge(snapshot: Snapshot, knowledge_id: str) -> Iterable[DocumentInfo]:
+def _knowledge(snapshot: Source, knowledge_id: str) -> Iterable[DocumentInfo]:
     """The documents of a knowledge id.
 
     Raises:
@@ -164,7 +164,7 @@ def _knowledge(snapshot: Snapshot, knowledge_id: str) -> Iterable[DocumentInfo]:
     return found
 
 
-def _passages(snapshot: Snapshot, conditions: Conditions, documents: frozenset[str]) -> frozenset[str]:
+def _passages(snapshot: Source, conditions: Conditions, documents: frozenset[str]) -> frozenset[str]:
     """The passages of these documents that the conditions hold of."""
     known = {name: document_fields(snapshot.documents[name]) for name in documents}
     found = (x.passage for x in snapshot.rows if x.passage.document_id in documents)
@@ -185,7 +185,7 @@ def _scored(answer: Answer) -> list[tuple[Hit, float]]:
     return [(hit, round(min(max(answer.confidence * hit.score / best, 0), 1), 4)) for hit in answer.hits]
 
 
-def _record(hit: Hit, score: float, snapshot: Snapshot, links: Links) -> dict[str, Any]:
+def _record(hit: Hit, score: float, snapshot: Source, links: Links) -> dict[str, Any]:
     """A record as Dify reads it: all four keys, and metadata without any null, which Dify does not bear."""
     citation = hit.citation
     first, last = citation.lines
