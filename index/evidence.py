@@ -125,7 +125,7 @@ class EvidenceReader:
         """The candidates of the hits for a question; `expansions=False` takes no notice of what people may ask."""
         bag = Bag.of(self._encoder, part.text)
         wants = wanted(part.text)
-        weights = query_weights(part.text, self._snapshot.weight)
+        weights = query_weights(part.text, self._snapshot.weights)
         in_words = self._snapshot.coverage(part.text)
         candidates: list[Candidate] = []
         around: list[Around] = []

@@ -8,7 +8,7 @@ the whole index says of a term is added up when a question has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,12 @@ class TermView:
         """A term's idf, or `unknown` for one that no passage has."""
         idf, occurrences, _ = self.look_up([term])
         return float(idf[0]) if occurrences[0] else float(unknown)
+
+    def weights(self, terms: Collection[str]) -> dict[str, float]:
+        """Each term's idf, 0 for one that no passage has."""
+        wanted = sorted(terms)
+        idf, occurrences, _ = self.look_up(wanted)
+        return dict(zip(wanted, np.where(occurrences > 0, idf, 0).tolist(), strict=True))
 
     def look_up(self, terms: Sequence[str]) -> tuple[Floats, Ints, list[tuple[Ints, Ints]]]:
         """Of each term its idf, float32, and in how many passages it occurs, int64; by table where its postings are."""

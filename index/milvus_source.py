@@ -205,10 +205,13 @@ class MilvusSource:
 
         return self._terms[view].among(terms, fetch)
 
-    def weight(self, character: str) -> float:
-        """The inverse document frequency of a term of the view `characters` in the passages' own text; 0 if it has none."""
-        found = self.terms("characters", [character])[character]
-        return found.plain if found else 0.0
+    def reports(self) -> Iterable[tuple[str, int]]:
+        """The title and the year of each document."""
+        return ((x.title, x.year) for x in self.documents.values())
+
+    def weights(self, terms: Collection[str]) -> dict[str, float]:
+        """The inverse document frequency of terms of the view `characters` in the passages' own text; 0 where it has none."""
+        return {term: found.plain if found else 0.0 for term, found in self.terms("characters", terms).items()}
 
     def coverage(self, text: str, expanded: bool = False) -> float:
         """How much of a text the passages' own words can see at all, 0 (another language) to 1; or with expansions."""

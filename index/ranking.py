@@ -3,7 +3,7 @@ the arms were searched."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -107,8 +107,11 @@ class Source(Protocol):
     def citation(self, passage: Passage, start: int = 0, end: int | None = None) -> Citation:
         """The citation of a passage, or of `[start, end)` of its text."""
 
-    def weight(self, character: str) -> float:
-        """The inverse document frequency of a term of the view `characters` in the passages' own text; 0 if it has none."""
+    def reports(self) -> Iterable[tuple[str, int]]:
+        """The title and the year of each document."""
+
+    def weights(self, terms: Collection[str]) -> Mapping[str, float]:
+        """The inverse document frequency of terms of the view `characters` in the passages' own text; 0 where it has none."""
 
     def coverage(self, text: str) -> float:
         """How much of a text the passages' own words can see at all, 0 (another language) to 1."""

@@ -42,7 +42,7 @@ class HybridRetriever:
                 raise TypeError("only a snapshot on this machine has arms of its own")
             arms = LocalArms(snapshot, encoder)
         self._arms = arms
-        plans = ((plan_of(x.title), x.year) for x in snapshot.documents.values())
+        plans = ((plan_of(title), year) for title, year in snapshot.reports())
         self._plans = {name: year for name, year in plans if name}
 
     def understand(self, question: str, today: date | None = None, ignored: Collection[str] = frozenset()) -> Query:
@@ -122,7 +122,7 @@ class HybridRetriever:
 
     def _hits(self, query: Query, chosen: _Chosen, mode: Mode, expansions: bool) -> list[Hit]:
         text = query.parts[-1].text
-        weights = query_weights(text, self.snapshot.weight)
+        weights = query_weights(text, self.snapshot.weights)
         rows = np.array([part.rows[n] for part, n in chosen], dtype=np.int64)
         reasons = self._reasons(text, rows) if expansions and mode != "lexical" else [None] * len(rows)
         hits = []

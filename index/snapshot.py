@@ -5,7 +5,7 @@ Nothing is parsed but what a search asks of all documents; a passage or a docume
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,9 +120,13 @@ class Snapshot:
         page_starts = self.documents[passage.document_id].page_starts
         return cite_part(whole, self.text(passage.document_id), start, end, page_starts)
 
-    def weight(self, character: str) -> float:
-        """The inverse document frequency of a term of the view `characters` in the passages' own text; 0 if it has none."""
-        return self.plain.lexical.views["characters"].weight(character)
+    def reports(self) -> Iterable[tuple[str, int]]:
+        """The title and the year of each document."""
+        return ((share.title, share.year) for share in self.documents.shares())
+
+    def weights(self, terms: Collection[str]) -> Mapping[str, float]:
+        """The inverse document frequency of terms of the view `characters` in the passages' own text; 0 where it has none."""
+        return self.plain.lexical.views["characters"].weights(terms)
 
     def coverage(self, text: str) -> float:
         """How much of a text the passages' own words can see at all, 0 (another language) to 1."""
