@@ -26,6 +26,7 @@ class LocalArms:
         self._snapshot = snapshot
         self._encoder = encoder
         self._late = encoder if isinstance(encoder, LateInteraction) else None
+        self._expanded = bool(snapshot.has_expansions.any())
 
     def candidates(self, part: Part, mode: Mode, filters: Filters, expansions: bool, count: int) -> Candidates:
         """The best `count` passages of each arm in each view, and what both arms say of all of them."""
@@ -33,18 +34,19 @@ class LocalArms:
         allowed = self._required(part, snapshot.mask(filters))
         vector = self._encoder.encode_queries([part.text])[0] if mode != "lexical" else None
         bag = Bag.of(self._late, part.text) if self._late and vector is not None else None
-        views = [snapshot.plain, *([snapshot.expanded] if expansions else [])]
+        views = [snapshot.plain, *([snapshot.expanded] if expansions and self._expanded else [])]
         asked = [view.lexical.prepare(part.text) for view in views]
         rows = self._rows(views, asked if mode != "dense" else [], vector, bag, allowed, count)
-        lexical = [np.zeros(len(rows), dtype=np.float32) for _ in views]
-        if mode != "dense":
-            lexical = [view.lexical.shares(query, rows) for view, query in zip(views, asked, strict=True)]
+        has_expansions = snapshot.has_expansions[rows]
+        lexical = self._lexical(views, asked, rows, has_expansions) if mode != "dense" else [_nothing(rows)]
+        dense = self._dense(views, vector, bag, rows, has_expansions) if vector is not None else [_nothing(rows)]
+        both = 1 + expansions
         return Candidates(
             rows=rows,
-            dense=self._dense(views, vector, bag, rows),
-            lexical=lexical,
+            dense=[dense[0], dense[-1]][:both],
+            lexical=[lexical[0], lexical[-1]][:both],
             coverage=asked[-1].coverage,
-            has_expansions=snapshot.has_expansions[rows],
+            has_expansions=has_expansions,
             bonus=self._bonus(part, rows),
         )
 
@@ -68,20 +70,37 @@ class LocalArms:
             found += [view.pieces.search(vector, count, allowed) for view in views]
         return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
-    def _dense(self, views: Sequence[View], vector: Floats | None, bag: Bag | None, rows: Ints) -> list[Floats]:
-        """The share of the question that each candidate answers by meaning, one array float32 `[rows]` a view."""
-        if vector is None:
-            return [np.zeros(len(rows), dtype=np.float32) for _ in views]
+    def _lexical(
+        self, views: Sequence[View], asked: Sequence[LexicalQuery], rows: Ints, has_expansions: Mask
+    ) -> list[Floats]:
+        """The share of the question that each candidate has by words, float32 `[rows]` a view.
+
+        A passage without expansions has the same in both.
+        """
+        shares = [views[0].lexical.shares(asked[0], rows)]
+        for view, query in zip(views[1:], asked[1:], strict=True):
+            shares.append(shares[0].copy())
+            shares[-1][has_expansions] = view.lexical.shares(query, rows[has_expansions])
+        return shares
+
+    def _dense(
+        self, views: Sequence[View], vector: Floats, bag: Bag | None, rows: Ints, has_expansions: Mask
+    ) -> list[Floats]:
+        """The share of the question that each candidate answers by meaning, float32 `[rows]` a view."""
         if bag is None:
             cosines = [view.pieces.nearest(vector, rows)[0] for view in views]
             plain = spread(cosines[0])
             return [plain, *(np.maximum(plain, spread((cosines[0] + x) * np.float32(0.5))) for x in cosines[1:])]
-        matches = np.zeros((len(bag.units), len(rows)), dtype=np.float32)
-        shares = []
-        for view in views:
+        matches = (
+            views[0].words.matches(bag, rows) if views[0].words else np.zeros((len(bag.units), len(rows)), np.float32)
+        )
+        shares = [share(matches, bag.weights)]
+        for view in views[1:]:
+            some = matches[:, has_expansions]
             if view.words is not None:
-                matches = np.maximum(matches, view.words.matches(bag, rows))
-            shares.append(share(matches, bag.weights))
+                some = np.maximum(some, view.words.matches(bag, rows[has_expansions]))
+            shares.append(shares[0].copy())
+            shares[-1][has_expansions] = share(some, bag.weights)
         return shares
 
     # -- what the question asks for beside its words ------------------------------------------------
@@ -108,3 +127,8 @@ class LocalArms:
             held = self._snapshot.plain.lexical.holds(place, rows)
             bonus += np.float32(PLACE_BONUS / len(part.places)) * held
         return bonus
+
+
+def _nothing(rows: Ints) -> Floats:
+    """What an arm that is not asked says."""
+    return np.zeros(len(rows), dtype=np.float32)
