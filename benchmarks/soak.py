@@ -57,14 +57,22 @@ class Client:
 
     def ask(self, question: str) -> int:
         """The HTTP status; 0 where there was none."""
-        body = json.dumps({self._field: question})
         try:
-            self._connection.request("POST", self._path, body, {"Content-Type": "application/json"})
-            response = self._connection.getresponse()
-            response.read()
+            try:
+                return self._post(question)
+            except (http.client.RemoteDisconnected, ConnectionError):
+                # A connection that rests for five seconds is closed, as any server may: the next is a new one.
+                self._connection.close()
+                return self._post(question)
         except (OSError, http.client.HTTPException):
             self._connection.close()
             return 0
+
+    def _post(self, question: str) -> int:
+        body = json.dumps({self._field: question})
+        self._connection.request("POST", self._path, body, {"Content-Type": "application/json"})
+        response = self._connection.getresponse()
+        response.read()
         return response.status
 
 

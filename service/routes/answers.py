@@ -48,7 +48,7 @@ def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[i
             )
 
         def streamed(place: Place) -> Generator[str, None, None]:
-            return stream(begin(place), links.url)
+            return stream(checked(begin(place), place.check), links.url)
 
         def whole(place: Place) -> Response:
             return rendered(AskOut, answer_json(final(checked(begin(place), place.check)), links.url))

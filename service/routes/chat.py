@@ -77,7 +77,7 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
 
         def streamed(place: Place) -> Generator[str, None, None]:
             completion, events = begin(place)
-            return completion.lines(events, body.includes_usage)
+            return completion.lines(checked(events, place.check), body.includes_usage)
 
         def whole(place: Place) -> JSONResponse:
             completion, events = begin(place)
