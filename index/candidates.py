@@ -62,7 +62,7 @@ class CandidateFinder:
         best, gains = np.empty(0, dtype=np.int64), np.empty(0)
         if k < 1:
             return best
-        units, worth = self._words(bag)
+        units, worth = self.words(bag)
         chosen = self._chosen(units, worth)
         for n, (places, held) in enumerate(chosen):
             first, last = int(self._firsts[n]), int(self._firsts[n + 1])
@@ -79,7 +79,7 @@ class CandidateFinder:
             best, gains = rows[order], own[order]
         return best
 
-    def _words(self, bag: Bag) -> tuple[Ints, Floats]:
+    def words(self, bag: Bag) -> tuple[Ints, Floats]:
         """The words to look up, int64, rising, and what each can add to a text's score, float32."""
         found = {unit: self._near.get(unit) for unit in bag.units.tolist()}
         new = [n for n, unit in enumerate(found) if found[unit] is None]

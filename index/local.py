@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.fusion import PLACE_BONUS, YEAR_BONUS, spread
+from index.fusion import PLACE_BONUS, YEAR_BONUS, fuse, spread
 from index.interaction import Bag, share
 from index.lexical import LexicalQuery
 from index.query import Part
@@ -17,6 +17,8 @@ from index.views import View
 
 # So few passages are all candidates: each arm could miss one that both together rank high.
 _ALL = 500
+# Of so many of the candidates the words are matched one by one, which takes longer than to find them.
+_MATCHED = 200
 
 
 class LocalArms:
@@ -37,6 +39,8 @@ class LocalArms:
         views = [snapshot.plain, *([snapshot.expanded] if expansions and self._expanded else [])]
         asked = [view.lexical.prepare(part.text) for view in views]
         rows = self._rows(views, asked if mode != "dense" else [], vector, bag, allowed, count)
+        if bag is not None and mode != "lexical" and len(rows) > _MATCHED:
+            rows = self._promising(part, bag, asked if mode == "hybrid" else [], rows)
         has_expansions = snapshot.has_expansions[rows]
         lexical = self._lexical(views, asked, rows, has_expansions) if mode != "dense" else [_nothing(rows)]
         dense = self._dense(views, vector, bag, rows, has_expansions) if vector is not None else [_nothing(rows)]
@@ -69,6 +73,23 @@ class LocalArms:
         elif vector is not None and vector.any():
             found += [view.pieces.search(vector, count, allowed) for view in views]
         return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+
+    def _promising(self, part: Part, bag: Bag, asked: Sequence[LexicalQuery], rows: Ints) -> Ints:
+        """The candidates that are worth being matched word by word, int64, rising.
+
+        By what the finder's words say of their meaning; it says nothing of expansions: who has some stays.
+        """
+        view = self._snapshot.plain
+        if view.finder is None or view.words is None:
+            return rows
+        meaning = view.words.held(*view.finder.words(bag), rows) / np.float32(bag.weights.sum())
+        scores = np.minimum(meaning, 1)
+        if asked:
+            scores = fuse(scores, view.lexical.shares(asked[0], rows), asked[-1].coverage)
+        scores = scores + self._bonus(part, rows)
+        kept = self._snapshot.has_expansions[rows]
+        kept[np.argsort(-scores, kind="stable")[:_MATCHED]] = True
+        return rows[kept]
 
     def _lexical(
         self, views: Sequence[View], asked: Sequence[LexicalQuery], rows: Ints, has_expansions: Mask
