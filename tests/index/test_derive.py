@@ -13,14 +13,15 @@ from index import derive as deriving
 from index.context import expansion_text, passage_pieces, passage_text
 from index.counts import Counts
 from index.derive import Deriving, Vectors, derive
-from index.interaction import Words
+from index.described import load_document
 from index.names import mentions
 from index.parts import Part, document_part, read_part
+from index.rows import Row, load_rows
 from index.segment import characters, words
-from index.shelf import Shelf
-from index.snapshot import Row, load_document, load_rows
+from index.shelf import Made, Shelf
 from index.terms import term_key
 from index.views import ViewTables
+from index.words import Words
 
 HARD = """# 甲
 五个中心建设成效。¹2025年，张江集聚25,000家企业。²Ｇ60走廊达到百分之二点五……可期！他说：“好。”**张江。**臺灣乾淨。
@@ -45,7 +46,7 @@ def parts() -> list[Part]:
 
 
 def fresh(encoder, known=()) -> Vectors:
-    return Vectors(encoder, known, lambda done, total: None, 0)
+    return Vectors(encoder, known, lambda done, total: None)
 
 
 def counted(counts: Counts) -> dict[int, dict[int, int]]:
@@ -98,11 +99,11 @@ def test_a_reports_passages_have_the_terms_of_their_texts(parts, bundled):
     shelf = derive(some, fresh(bundled))
     check(shelf, some, bundled)
     assert load_rows(shelf.passages) == [row for part in some for row in part.rows]
-    assert [load_document(line) for line in shelf.documents] == [part.document for part in some]
-    for part, share in zip(some, shelf.shares, strict=True):
+    assert [load_document(shelf.about(n)) for n in range(len(some))] == [part.document for part in some]
+    for n, (part, share) in enumerate(zip(some, shelf.shares, strict=True)):
         texts = [passage_text(part.document.title, part.document.year, row.passage) for row in part.rows]
         found = mentions([row.passage for row in part.rows], texts)
-        assert (share.places, share.terms) == (found.places, found.terms)
+        assert shelf.made(n) == Made(part.document.part, found.places, found.terms, part.note)
         assert share.passages == len(part.rows)
 
 
@@ -125,7 +126,10 @@ def test_parts_in_any_batches_are_the_same_shelf(parts, bundled, monkeypatch):
     shelf = several.shelf()
     assert_same(shelf.plain, whole.plain)
     assert_same(shelf.expanded, whole.expanded)
-    assert (shelf.passages, shelf.texts, shelf.records) == (whole.passages, whole.texts, whole.records)
+    for name in ("shares", "documents", "parts", "passages", "texts"):
+        assert getattr(shelf, name) == getattr(whole, name), name
+    for name in ("lines", "sums", "bounds", "starts"):
+        assert np.array_equal(getattr(shelf, name), getattr(whole, name)), name
 
 
 def test_known_pieces_are_taken_and_only_others_embedded(parts, bundled, monkeypatch):

@@ -651,7 +651,7 @@ def test_a_build_that_waited_for_a_change_sees_it(place, in_process, monkeypatch
     monkeypatch.setattr(late.store, "_locked", after_another)
     late.build()
     name = store.current_name()
-    assert "乙区".encode() in store.read(name).files["documents.jsonl"]
+    assert "乙区".encode() in store.read(name).files["000/documents.jsonl"]
 
 
 def test_eight_who_add_one_file_make_one_document(place):
