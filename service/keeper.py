@@ -131,19 +131,12 @@ class IndexKeeper:
                 raise IndexProblem("index_missing", "还没有索引。请运行 kewen index build。")
             try:
                 generation = self.store.read(self.store.current_name() or "CURRENT")
+                self.store.check(generation)
                 snapshot = Snapshot.load(generation)
             except IndexProblem as problem:
                 raise IndexProblem(problem.code, f"{problem.message}。{_REBUILD}") from problem
-            texts = {name: snapshot.text(name) for name in snapshot.documents}
-            starts = {name: line_starts(text) for name, text in texts.items()}
-            for row in snapshot.rows:
-                name = row.passage.document_id
-                try:
-                    verify_text(texts[name], starts[name], snapshot.citation(row.passage))
-                except ValueError as error:
-                    raise IndexProblem(
-                        "index_damaged", f"段落 {row.passage.id} 与原文不符（{error}）。{_REBUILD}"
-                    ) from error
+            for name in snapshot.documents:
+                _check_passages(snapshot, name)
         checked = {"generation": generation.name, "files": len(generation.files), "citations": len(snapshot.rows)}
         return {**checked, "faults": self._faults_before(generation.name)}
 
@@ -153,7 +146,7 @@ class IndexKeeper:
         for name in self.store.names():
             try:
                 if name != current:
-                    self.store.read(name)
+                    self.store.check(self.store.read(name))
             except IndexProblem as problem:
                 faults.append(problem.message)
         return faults
@@ -300,3 +293,19 @@ class IndexKeeper:
                 self._notify(f"警告：报告 {document.id} 已不在清单中，但仍在索引里。{_REBUILD}")
             elif is_changed(listed[document.id], document.sha256):
                 self._notify(f"警告：报告 {document.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
+
+
+def _check_passages(snapshot: Snapshot, name: str) -> None:
+    """Each passage of a document against its text.
+
+    Raises:
+        IndexProblem: `index_damaged`.
+    """
+    text = snapshot.text(name)
+    starts = line_starts(text)
+    for n in snapshot.rows_of(name):
+        passage = snapshot.rows[n].passage
+        try:
+            verify_text(text, starts, snapshot.citation(passage))
+        except ValueError as error:
+            raise IndexProblem("index_damaged", f"段落 {passage.id} 与原文不符（{error}）。{_REBUILD}") from error
