@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ def workers_for(size: int) -> int:
 def make_together(
     library: Library, entries: Sequence[Entry], place: Workplace, workers: int, heard: Callable[[Read], None]
 ) -> int:
-    """Make segments of documents; how many pieces were embedded. `heard` is called with each document that is done.
+    """Make segments of documents; how many pieces were embedded. `heard` is called with each document that is done, but not
+    with one that a worker no longer finds in the library.
 
     Raises:
         IndexProblem: what a worker said; `storage_error`, where one ended without a word. Segments that are done stay.
@@ -59,26 +60,20 @@ def make_together(
     jobs: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
     for job in _jobs(entries, workers):
         jobs.put(job)
-    stop = threading.Event()
     told = threading.Lock()
 
     def hear(read: Read) -> None:
         with told:
             heard(read)
 
-    def work() -> int:
-        try:
-            return _Worker(library, place, hear, stop).run(jobs)
-        except BaseException:
-            stop.set()
-            raise
-
+    crew = [_Worker(library, place, hear) for _ in range(workers)]
     with ThreadPoolExecutor(workers) as pool:
-        running = [pool.submit(work) for _ in range(workers)]
+        running = [pool.submit(worker.run, jobs) for worker in crew]
         try:
-            return sum(x.result() for x in running)
+            return sum(x.result() for x in as_completed(running))
         finally:
-            stop.set()
+            for worker in crew:
+                worker.stop()
 
 
 def _jobs(entries: Sequence[Entry], workers: int) -> list[list[str]]:
@@ -100,9 +95,7 @@ def _jobs(entries: Sequence[Entry], workers: int) -> list[list[str]]:
 class _Worker:
     """One process, and the thread that listens to it."""
 
-    def __init__(
-        self, library: Library, place: Workplace, heard: Callable[[Read], None], stop: threading.Event
-    ) -> None:
+    def __init__(self, library: Library, place: Workplace, heard: Callable[[Read], None]) -> None:
         store = str(library.store.folder) if library.store else None
         self._first = {
             "reports": str(library.folder),
@@ -111,7 +104,15 @@ class _Worker:
             "made_by": place.made_by,
             "encoder": place.encoder,
         }
-        self._heard, self._stop = heard, stop
+        self._heard = heard
+        self._process: subprocess.Popen[str] | None = None
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing; where it is not started yet, it will do nothing."""
+        self._stopped.set()
+        if self._process:
+            self._process.kill()
 
     def run(self, jobs: queue.SimpleQueue[list[str]]) -> int:
         """Take jobs until there are none; how many pieces were embedded."""
@@ -125,10 +126,11 @@ class _Worker:
             stderr=subprocess.DEVNULL,
             env=environment,
             encoding="utf-8",
-        ) as process:
+        ) as self._process:
+            process = self._process
             try:
                 self._tell(process, self._first)
-                while not self._stop.is_set():
+                while not self._stopped.is_set():
                     try:
                         job = jobs.get_nowait()
                     except queue.Empty:
@@ -141,8 +143,6 @@ class _Worker:
     def _do(self, process: subprocess.Popen[str], job: Sequence[str]) -> int:
         self._tell(process, list(job))
         for line in process.stdout or ():
-            if self._stop.is_set():
-                return 0
             said = json.loads(line)
             if "problem" in said:
                 raise IndexProblem(said["problem"], said["message"])
@@ -150,7 +150,7 @@ class _Worker:
                 self._heard(Read(said["id"], said["passages"], said["message"], said["code"]))
             if "done" in said:
                 return int(said["embedded"])
-        if self._stop.is_set():
+        if self._stopped.is_set():
             return 0
         raise IndexProblem(
             "storage_error",

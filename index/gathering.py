@@ -136,9 +136,8 @@ class Build:
         self._is_together = workers > 1
         if self._is_together:
             place = Workplace(self._unfinished.folder, self._unfinished.made_by, BUNDLED)
-            self.embedded += make_together(self._library, wanted, place, workers, self._heard)
-        else:
-            maker.read(self._library, wanted)
+            self.embedded += make_together(self._library, wanted, place, workers, self._heard_from_afar)
+        maker.read(self._library, [entry for entry in wanted if entry.id not in self.statuses])
         for part in self._kept:
             maker.add(part)
         keep = made.append
@@ -190,6 +189,11 @@ class Build:
             self._kept.append(self._last.part(place))
         passages = self._last.segments[place[0]].shelf.shares[place[1]].passages
         self.statuses[read.id] = DocumentStatus(read.id, "kept", passages, read.code, read.message)
+
+    def _heard_from_afar(self, read: Read) -> None:
+        """As `_heard`, of a worker: it embeds what it reads beside us."""
+        self._done = self._read + size_of(self._wanted[read.id])
+        self._heard(read)
 
     def _embedding(self, done: int, total: int) -> None:
         """So many of the pieces of what was read last are embedded."""

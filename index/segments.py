@@ -84,10 +84,13 @@ def arranged(sizes: Sequence[Sequence[int]], picks: Picks) -> list[tuple[bool, P
     if len(small) > _MOST_SMALL:
         large -= set(small)
     together: list[Picks] = [[]]
+    passages = 0
     for pick in picks:
         if pick[0] not in large:
-            if count(together[-1]) + count([pick]) > SEGMENT and together[-1]:
+            passages += count([pick])
+            if passages > SEGMENT and together[-1]:
                 together.append([])
+                passages = count([pick])
             together[-1].append(pick)
     first = {segment: n for n, (segment, _) in reversed(list(enumerate(picks)))}
     whole = [(len(kept[x]) == len(sizes[x]), kept[x]) for x in sorted(large, key=lambda x: first[x])]
