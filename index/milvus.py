@@ -192,12 +192,25 @@ class Milvus:
         partitions: Sequence[str] = (),
     ) -> list[tuple[Record, float]]:
         """The rows of largest inner product and that product."""
+        return self.searches(name, field, [vector], limit, output, where, partitions)[0]
+
+    def searches(
+        self,
+        name: str,
+        field: str,
+        vectors: Sequence[Any],
+        limit: int,
+        output: Sequence[str],
+        where: str = "",
+        partitions: Sequence[str] = (),
+    ) -> list[list[tuple[Record, float]]]:
+        """As `search`, of several vectors."""
         limit = min(limit, MOST_ROWS)
-        params = {} if isinstance(vector, dict) else {"ef": max(2 * limit, 64)}
+        params = {"ef": max(2 * limit, 64)} if field == "dense" else {}
         with self._told("检索"):
             found = self._client.search(
                 name,
-                data=[vector],
+                data=list(vectors),
                 anns_field=field,
                 limit=limit,
                 filter=where,
@@ -207,7 +220,7 @@ class Milvus:
                 timeout=self._seconds,
                 consistency_level="Bounded",
             )
-            return [(dict(x["entity"]), float(x["distance"])) for x in found[0]]
+            return [[(dict(x["entity"]), float(x["distance"])) for x in hits] for hits in found]
 
     # -- failures ---------------------------------------------------------------------------------
 

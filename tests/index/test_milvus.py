@@ -54,8 +54,10 @@ def test_all_passages_are_there_with_every_piece(snapshot, milvus):
     published = publish(snapshot, milvus, "kewen")
     assert published.collection == milvus.aim("kewen") == "kewen_1"
     assert sorted(heads(milvus, "kewen_1")) == sorted(row.passage.id for row in snapshot.rows)
-    pieces = snapshot.plain.pieces.starts[-1] + snapshot.expanded.pieces.starts[-1]
-    assert published.rows == published.sent == milvus.count("kewen_1") == pieces
+    every = np.arange(len(snapshot.rows))
+    pieces = sum(int(x.pieces.pieces_of(every)[1].sum()) for x in (snapshot.plain, snapshot.expanded))
+    words = {unit for n in every for x in (snapshot.plain, snapshot.expanded) for unit in x.words.units_of(n).tolist()}
+    assert published.rows == published.sent == milvus.count("kewen_1") == pieces + len(words)
 
 
 def test_the_same_generation_is_sent_once(snapshot, milvus):
