@@ -34,6 +34,8 @@ _VIEWS = ("plain", "expanded")
 _PIECES: Sequence[Sequence[str]] = (TEXT, (QUESTIONS,))
 _FACTS = ("row", "places", "enriched")
 _Result = TypeVar("_Result")
+# For all retrievers: its threads only wait, and there are none before the first question.
+_POOL = ThreadPoolExecutor(max_workers=32, thread_name_prefix="milvus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,6 @@ class MilvusArms:
         self._source = source
         self._encoder = encoder
         self._late = encoder if isinstance(encoder, LateInteraction) else None
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="milvus")
 
     def candidates(self, part: Part, mode: Mode, filters: Filters, expansions: bool, count: int) -> Candidates:
         """The best `count` passages of each arm in each view, and what both arms say of all of them."""
@@ -207,7 +208,7 @@ class MilvusArms:
 
     def _together(self, jobs: Sequence[Callable[[], _Result]]) -> list[_Result]:
         """What calls give that wait for the server side by side."""
-        return list(self._pool.map(lambda job: job(), jobs))
+        return list(_POOL.map(lambda job: job(), jobs))
 
 
 def _nothing(views: int) -> Candidates:

@@ -112,6 +112,16 @@ def test_the_commands(capsys, published, tmp_path):
     assert json.loads(out)["hits"][0]["citation"]["document_id"] == "baoshan-2026-innovation-plan"
 
 
+def test_doctor_looks_at_the_index_in_milvus(capsys, monkeypatch, published, tmp_path):
+    monkeypatch.setenv("KEWEN_BACKEND", "milvus")
+    monkeypatch.setenv("KEWEN_MILVUS_URI", published.milvus_uri)
+    assert "Milvus 中的 kewen_1" in run(capsys, "doctor", "--home", str(tmp_path / "h"))[1]
+    monkeypatch.setenv("KEWEN_MILVUS_URI", "http://127.0.0.1:1")
+    code, out, _ = run(capsys, "doctor", "--home", str(tmp_path / "h"))
+    assert code == CODES["backend_unavailable"][1]
+    assert "连不上" in out
+
+
 def test_building_again_sends_nothing_that_is_there(capsys, published, here):
     given = ("--backend", "milvus", "--uri", published.milvus_uri, "--home", str(here.settings.home))
     code, out, _ = run(capsys, "index", "build", "--json", *given)
