@@ -41,7 +41,7 @@ class LocalArms:
         views = [snapshot.plain, *([snapshot.expanded] if expansions and self._expanded else [])]
         asked = [view.lexical.prepare(part.text) for view in views]
         rows = self._rows(views, asked if mode != "dense" else [], vector, bag, allowed, count)
-        if bag is not None and mode != "lexical" and len(rows) > _MATCHED:
+        if bag is not None and len(bag.units) and len(rows) > _MATCHED:
             rows = self._promising(part, bag, asked if mode == "hybrid" else [], rows)
         has_expansions = snapshot.has_expansions[rows]
         lexical = self._lexical(views, asked, rows, has_expansions) if mode != "dense" else [_nothing(rows)]
