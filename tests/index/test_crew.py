@@ -135,7 +135,7 @@ def test_a_worker_that_is_killed_costs_nothing_that_is_done(together, bundled, t
         if list(store.folder.glob("building/seg-*")):
             started[0].kill()
 
-    with pytest.raises(IndexProblem, match="子进程意外结束.*再次运行 kewen index build") as error:
+    with pytest.raises(IndexProblem, match=r"子进程意外结束.*再次运行 kewen index build") as error:
         build_index(library, store, bundled, killing)
     assert error.value.code == "storage_error"
     assert all(x.poll() is not None for x in started)

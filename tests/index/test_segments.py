@@ -77,13 +77,13 @@ def test_many_small_documents_are_arranged_without_counting_them_again_and_again
 
 
 def test_segments_stay_few_over_many_additions_and_removals(small):
-    chance = random.Random(5)
+    chance = random.Random(5)  # noqa: S311
     held: list[list[tuple[str, int]]] = []  # the documents of each segment
     names = iter(range(10_000))
     for _ in range(200):
         new = [(f"d{next(names)}", chance.randint(1, 60)) for _ in range(chance.randint(1, 3))]
         gone = {x[0] for some in held for x in some if chance.random() < 0.02}
-        sources = [*held, new]
+        sources = [*held, *([x] for x in new)]
         picks = [(s, n) for s, some in enumerate(sources) for n, x in enumerate(some) if x[0] not in gone]
         plan = arranged([[x[1] for x in some] for some in sources], picks)
         held = [[sources[s][n] for s, n in some] for _, some in plan]
@@ -127,7 +127,7 @@ def says(home: Path, word: str) -> list[str]:
 def test_nobody_who_searches_can_tell_how_an_index_was_made(small, bundled, tmp_path, monkeypatch):
     texts = cut()
     names = list(texts)
-    random.Random(3).shuffle(names)
+    random.Random(3).shuffle(names)  # noqa: S311
     enriched = set(names[::4])
     store = GenerationStore(tmp_path / "home" / "index")
     held: dict[str, str] = {}
