@@ -233,8 +233,8 @@ def test_a_full_disk_is_said_and_a_terminal_shows_how_far_it_is(bundled, tmp_pat
     library = written(tmp_path / "reports", TEXTS)
     store = GenerationStore(tmp_path / "home" / "index")
     small = command(tmp_path, limit=30_000)
-    assert small.wait(60) == STORAGE
-    assert "磁盘空间不足" in small.stderr.read().decode("utf-8")
+    assert "磁盘空间不足" in small.communicate(timeout=60)[1].decode("utf-8")
+    assert small.returncode == STORAGE
     assert store.names() == []
     parent, child = pty.openpty()
     termios.tcsetwinsize(child, (24, 80))
@@ -250,7 +250,8 @@ def test_a_full_disk_is_said_and_a_terminal_shows_how_far_it_is(bundled, tmp_pat
             break
         shown += more
     os.close(parent)
-    assert building.wait(60) == OK
+    building.communicate(timeout=60)
+    assert building.returncode == OK
     assert b"100%" in shown
     assert not [x.name for x in store.folder.iterdir() if x.name.startswith(("tmp-", "building"))]
     assert files(store) == alone(tmp_path, TEXTS, bundled, monkeypatch)
