@@ -80,12 +80,8 @@ def build_index(
 
     A document that can't be read keeps its last indexed version, if there is one; the report says so. `fresh` reads
     every document anew, whatever its fingerprint says; vectors of unchanged pieces are reused all the same. `archive`
-<<<<<<< HEAD
     is called before anything is published. `vectors`: pieces that were embedded elsewhere, as `index.bulk` reads them.
-=======
-    is called before anything is published. What is copied from a damaged generation is found to be so, and then `fresh`
-    is meant.
->>>>>>> c479cc7 (What a mapped index shows is told as a user's error; serving inspects it; copies are made of what is sound; room is asked for by bytes)
+    What is copied from a damaged generation is found to be so, and then `fresh` is meant.
 
     Raises:
         IndexProblem: `no_documents`, `index_locked`, `insufficient_storage` or `storage_error`.
@@ -121,7 +117,7 @@ def write_index(
     sizes = [[share.passages for share in x.shelf.shares] for x in build.segments]
     plan = arranged(sizes, picks)
     if last and not last.is_checked and not _are_sound(build.segments, plan):
-        return write_index(library, store, encoder, progress, True, archive)
+        return write_index(library, store, encoder, progress, True, archive, vectors)
     if archive:
         build.archive(archive)
     description = {

@@ -99,7 +99,7 @@ class KewenError(Exception):
 
 def user_error(problem: StorageProblem) -> KewenError:
     """What is wrong with the index or the library, as the user is told of it."""
-    return KewenError(_INDEX_CODES.get(problem.code, problem.code), problem.message)
+    return KewenError(INDEX_CODES.get(problem.code, problem.code), problem.message)
 
 
 @contextmanager
@@ -108,11 +108,7 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except StorageProblem as error:
-<<<<<<< HEAD
-        raise KewenError(INDEX_CODES.get(error.code, error.code), error.message) from error
-=======
         raise user_error(error) from error
->>>>>>> c479cc7 (What a mapped index shows is told as a user's error; serving inspects it; copies are made of what is sound; room is asked for by bytes)
     except EncoderUnavailable as error:
         raise KewenError("model_unavailable", str(error)) from error
     except LibraryError as error:

@@ -14,12 +14,15 @@ _LEAST_URGENT = 19
 
 
 def inspect_beside(keeper: IndexKeeper, notify: Notify) -> threading.Thread | None:
-    """Check every file of the generation that is open in a thread of its own; None where opening it has done so.
+    """Check every file of the generation that is open in a thread of its own; None where there is no need:
+    opening it has done so, or it is not on this machine.
 
     Where one is damaged, `notify` hears of it, and the generation before serves if that is sound. Otherwise this one goes
     on: what it shows is checked row by row.
     """
-    snapshot = keeper.retriever().snapshot
+    if keeper.settings.backend == "milvus":
+        return None
+    snapshot = keeper.snapshot()
     if not snapshot.is_mapped:
         return None
     thread = threading.Thread(target=_inspect, args=(keeper, notify, snapshot.name), name="inspection", daemon=True)

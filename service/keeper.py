@@ -23,12 +23,8 @@ from index.search import HybridRetriever
 from index.snapshot import Snapshot
 from index.storage import IndexProblem
 from index.types import Encoder
-<<<<<<< HEAD
 from service.cluster import Cluster, check_fit
-from service.errors import KewenError, user_errors
-=======
-from service.errors import KewenError, echo, user_error, user_errors
->>>>>>> c479cc7 (What a mapped index shows is told as a user's error; serving inspects it; copies are made of what is sound; room is asked for by bytes)
+from service.errors import KewenError, user_error, user_errors
 from service.settings import Settings
 
 Notify = Callable[[str], None]
@@ -71,13 +67,10 @@ class IndexKeeper:
                 self._encoder = load_encoder(self.settings.encoder)
         return self._encoder
 
-<<<<<<< HEAD
     def build(self, vectors: Path | None = None) -> BuildReport:
-        """Build the index of the library anew; `vectors`: a file or folder of vectors that were made elsewhere.
-=======
-    def build(self) -> BuildReport:
         """Build the index of the library anew; whatever is damaged of the last one is made again.
->>>>>>> c479cc7 (What a mapped index shows is told as a user's error; serving inspects it; copies are made of what is sound; room is asked for by bytes)
+
+        `vectors`: a file or folder of vectors that were made elsewhere.
 
         Raises:
             KewenError: `library_error`, `model_unavailable`, `index_locked`, `insufficient_storage`,
@@ -86,12 +79,9 @@ class IndexKeeper:
         encoder = self.encoder()
         archive = self.documents_store.archive
         with user_errors(), self.store.writer():  # the library is read within: others may be changing it just now
-<<<<<<< HEAD
             known = read_vectors(vectors, encoder) if vectors else ()
-            return write_index(self.library(), self.store, encoder, self.progress, archive=archive, vectors=known)
-=======
             fresh = self._is_damaged()
-            return write_index(self.library(), self.store, encoder, self.progress, fresh, archive)
+            return write_index(self.library(), self.store, encoder, self.progress, fresh, archive, known)
 
     def _is_damaged(self) -> bool:
         """Whether any file of the last generation is damaged, a mapped one's too."""
@@ -100,7 +90,6 @@ class IndexKeeper:
         except IndexProblem as problem:
             return problem.code == "index_damaged"
         return False
->>>>>>> c479cc7 (What a mapped index shows is told as a user's error; serving inspects it; copies are made of what is sound; room is asked for by bytes)
 
     def library(self) -> Library:
         """The reports of the folder and the user's own documents, as they now are on disk.
@@ -219,7 +208,7 @@ class IndexKeeper:
         """Serve from another generation than this one, which is damaged; `why` says so in Chinese."""
         self.store.distrusted[name] = why
         self._version = None
-        self.retriever()
+        self.snapshot()
 
     def _renew(self) -> None:
         """Open the newest generation. Where that fails, what was open goes on serving, and `notify` hears why."""
