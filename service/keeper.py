@@ -80,8 +80,7 @@ class IndexKeeper:
         archive = self.documents_store.archive
         with user_errors(), self.store.writer():  # the library is read within: others may be changing it just now
             known = read_vectors(vectors, encoder) if vectors else ()
-            fresh = self._is_damaged()
-            return write_index(self.library(), self.store, encoder, self.progress, fresh, archive, known)
+            return write_index(self.library(), self.store, encoder, self.progress, self._is_damaged(), archive, known)
 
     def _is_damaged(self) -> bool:
         """Whether any file of the last generation is damaged, a mapped one's too."""
@@ -306,16 +305,13 @@ class IndexKeeper:
         for document_id in sorted(listed.keys() - snapshot.documents.keys()):
             self._notify(f"警告：报告 {document_id} 尚未编入索引。{_REBUILD}")
         for name in snapshot.documents:
-            if name not in listed:
-                self._notify(f"警告：报告 {name} 已不在清单中，但仍在索引里。{_REBUILD}")
-                continue
             try:
-                document = snapshot.documents[name]
+                if name not in listed:
+                    self._notify(f"警告：报告 {name} 已不在清单中，但仍在索引里。{_REBUILD}")
+                elif is_changed(listed[name], snapshot.documents[name].sha256):
+                    self._notify(f"警告：报告 {name} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
             except KewenError as error:  # the others can be shown all the same
                 self._notify(f"警告：{error.message}")
-                continue
-            if is_changed(listed[name], document.sha256):
-                self._notify(f"警告：报告 {name} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
 
 
 def _check_passages(snapshot: Snapshot, name: str) -> None:

@@ -250,6 +250,22 @@ def test_index_verify_names_what_is_damaged(kewen, tmp_path):
     assert "vectors.npy" in err
 
 
+@pytest.mark.parametrize("damaged", ["gen-000001", "gen-000002"])
+def test_index_verify_reads_the_tables_of_a_large_index_too(kewen, tmp_path, monkeypatch, damaged):
+    """They are mapped, and nothing else reads them as a whole."""
+    monkeypatch.setattr("index.generations.MAPPED", 0)
+    kewen("index", "build")
+    kewen("index", "build")
+    assert kewen("index", "verify")[0] == OK
+    path = tmp_path / "home/index" / damaged / "000/plain/dense/vectors.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    code, out, err = kewen("index", "verify")
+    assert code != OK
+    assert f"{damaged} 的 000/plain/dense/vectors.npy 已损坏" in out + err
+
+
 def test_a_damaged_index_falls_back_loudly(kewen, tmp_path):
     expected = json.loads(kewen("ask", QUESTION, "--json")[1])["hits"]
     kewen("index", "build")
