@@ -68,6 +68,11 @@ class InteractionIndex:
         return int(self._firsts[-1])
 
     @property
+    def tables(self) -> Sequence[Words]:
+        """The tables, in their order."""
+        return self._tables
+
+    @property
     def units(self) -> Ints:
         """The words of each table, one table behind the other, int64; of a single table they are distinct."""
         return np.concatenate([table.units for table in self._tables])

@@ -17,6 +17,8 @@ from index.views import View
 
 # So few passages are all candidates: each arm could miss one that both together rank high.
 _ALL = 500
+# By meaning so many times more are found than by words: the finder knows it less exactly.
+_FOUND = 5
 # Of so many of the candidates the words are matched one by one, which takes longer than to find them.
 _MATCHED = 200
 
@@ -69,7 +71,7 @@ class LocalArms:
             return np.arange(size) if allowed is None else np.flatnonzero(allowed)
         found = [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=False)]
         if bag is not None:
-            found += [view.finder.find(bag, 2 * count, allowed) for view in views if view.finder]
+            found += [view.finder.find(bag, _FOUND * count, allowed) for view in views if view.finder]
         elif vector is not None and vector.any():
             found += [view.pieces.search(vector, count, allowed) for view in views]
         return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))

@@ -26,7 +26,9 @@ MOST_ROWS = 16_384
 FLOORS = ((2, 5, 27), (2, 6, 10))
 """The first releases of their lines in which nobody can go round the authentication (CVE-2026-26190)."""
 _SECONDS = 10.0
-_LONG = 3600.0
+# What changes much may take as long; a server that is away is tried as long, too.
+_LONG = 120.0
+_PAUSE = 0.2
 _LITE = 300.0
 _TRIES = 3
 
@@ -85,7 +87,7 @@ class Milvus:
                 types = {x: DataType[given[x]] for x in ("datatype", "element_type") if x in given}
                 schema.add_field(**{**given, **types})
             if not self._client.has_collection(name, timeout=self._seconds):
-                self._client.create_collection(name, schema=schema, timeout=self._long, consistency_level="Bounded")
+                self._client.create_collection(name, schema=schema, timeout=_LONG, consistency_level="Bounded")
             there = self._client.list_partitions(name, timeout=self._seconds)
             for partition in partitions:
                 if partition not in there:
@@ -100,29 +102,41 @@ class Milvus:
     def open(self, name: str, indexes: Sequence[Mapping[str, Any]]) -> None:
         """Index a collection, each index as pymilvus' `add_index` takes it, and load it; waits until it can be searched."""
         with self._told("建立向量索引"):
-            there = set(self._client.list_indexes(name))
+            there = set(self._client.list_indexes(name, timeout=self._seconds))
             wanted = self._client.prepare_index_params()
             for index in indexes:
                 if index["field_name"] not in there:
                     wanted.add_index(**index, index_name=index["field_name"])
             if len(wanted):
-                self._client.create_index(name, wanted, timeout=self._long)
+                self._client.create_index(name, wanted, timeout=self._seconds, sync=False)
+            for index in indexes:
+                while not self._is_built(name, index["field_name"]):
+                    time.sleep(_PAUSE)
         self.load(name)
 
     def load(self, name: str) -> None:
         """Have a collection ready to be searched."""
         with self._told("载入集合"):
-            self._client.load_collection(name, timeout=self._long)
+            self._client.load_collection(name, timeout=self._seconds, _async=True)
+            # However long it takes, a server that goes away meanwhile is noticed.
+            while self._client.get_load_state(name, timeout=self._seconds)["state"].name != "Loaded":
+                time.sleep(_PAUSE)
+
+    def _is_built(self, name: str, index: str) -> bool:
+        found = self._client.describe_index(name, index, timeout=self._seconds) or {}
+        if found.get("state") == "Failed":
+            raise self.problem("backend_incompatible", f"Milvus（{self.place}）没能为 {name} 建立索引 {index}。")
+        return found.get("state") == "Finished"
 
     def settle(self, name: str) -> None:
         """Have all rows that were sent in sealed segments, which are indexed."""
         with self._told("落盘"):
-            self._client.flush(name, timeout=self._long)
+            self._client.flush(name, timeout=_LONG)
 
     def drop(self, name: str) -> None:
         """Remove a collection, if it is there."""
         with self._told("删除集合"):
-            self._client.drop_collection(name, timeout=self._long)
+            self._client.drop_collection(name, timeout=_LONG)
 
     # -- rows -------------------------------------------------------------------------------------
 
@@ -131,7 +145,7 @@ class Milvus:
         for attempt in range(1, _TRIES + 1):
             try:
                 with self._told("写入", busy=True):
-                    self._client.upsert(name, list(rows), timeout=self._long, partition_name=partition)
+                    self._client.upsert(name, list(rows), timeout=_LONG, partition_name=partition)
                     return
             except _BusyError as error:
                 if attempt == _TRIES:
@@ -141,7 +155,7 @@ class Milvus:
     def count(self, name: str) -> int:
         """How many rows a collection has, all that were written before counted."""
         with self._told("清点"):
-            found = self._client.query(name, output_fields=["count(*)"], timeout=self._long, consistency_level="Strong")
+            found = self._client.query(name, output_fields=["count(*)"], timeout=_LONG, consistency_level="Strong")
             return int(found[0]["count(*)"])
 
     def query(
@@ -178,12 +192,25 @@ class Milvus:
         partitions: Sequence[str] = (),
     ) -> list[tuple[Record, float]]:
         """The rows of largest inner product and that product."""
+        return self.searches(name, field, [vector], limit, output, where, partitions)[0]
+
+    def searches(
+        self,
+        name: str,
+        field: str,
+        vectors: Sequence[Any],
+        limit: int,
+        output: Sequence[str],
+        where: str = "",
+        partitions: Sequence[str] = (),
+    ) -> list[list[tuple[Record, float]]]:
+        """As `search`, of several vectors."""
         limit = min(limit, MOST_ROWS)
-        params = {} if isinstance(vector, dict) else {"ef": max(2 * limit, 64)}
+        params = {"ef": max(2 * limit, 64)} if field == "dense" else {}
         with self._told("检索"):
             found = self._client.search(
                 name,
-                data=[vector],
+                data=list(vectors),
                 anns_field=field,
                 limit=limit,
                 filter=where,
@@ -193,14 +220,9 @@ class Milvus:
                 timeout=self._seconds,
                 consistency_level="Bounded",
             )
-            return [(dict(x["entity"]), float(x["distance"])) for x in found[0]]
+            return [[(dict(x["entity"]), float(x["distance"])) for x in hits] for hits in found]
 
     # -- failures ---------------------------------------------------------------------------------
-
-    @property
-    def _long(self) -> float:
-        """The limit of what takes as long as there is data."""
-        return _LONG
 
     def _check_version(self) -> None:
         with self._told("查看版本"):

@@ -1,6 +1,7 @@
 """Both arms searched in Milvus; what they say of the candidates is computed as on this machine.
 
-The server proposes: the nearest pieces and the best of BM25, each in both views. Its products of sparse vectors are the
+The server proposes: the nearest pieces, the best of BM25, and those that hold words near to the question's, each in both
+views. Its products of sparse vectors are the
 lexical shares, because the weights in them are ours; late interaction is computed here, from the words of the candidates.
 """
 
@@ -19,7 +20,7 @@ from index.fusion import PLACE_BONUS, YEAR_BONUS, spread
 from index.interaction import Bag, InteractionIndex, share
 from index.lexical import VIEWS
 from index.milvus_rows import unpacked
-from index.milvus_schema import HEADS, QUESTIONS, TEXT
+from index.milvus_schema import HEADS, QUESTIONS, TEXT, word_dimension
 from index.milvus_source import MilvusSource, holding
 from index.query import Part
 from index.ranking import Candidates
@@ -33,19 +34,22 @@ _VIEWS = ("plain", "expanded")
 _PIECES: Sequence[Sequence[str]] = (TEXT, (QUESTIONS,))
 _FACTS = ("row", "places", "enriched")
 _Result = TypeVar("_Result")
+# For all retrievers: its threads only wait, and there are none before the first question.
+_POOL = ThreadPoolExecutor(max_workers=32, thread_name_prefix="milvus")
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A part of a question as both arms take it: its vector, and for each view the weights of its terms.
+    """A part of a question as both arms take it: its vector, its words, and for each view the weights of its terms.
 
-    `where` is the filter that holds for what may be found.
+    `near` are words near to its own, as dimensions, and what each can add to a passage's share by late interaction. `where` is the filter that holds for what may be found.
     """
 
-    text: str
     where: str
     vector: Floats | None
+    bag: Bag | None
     terms: Sequence[Mapping[int, float]]
+    near: Mapping[int, float]
 
 
 class MilvusArms:
@@ -55,7 +59,6 @@ class MilvusArms:
         self._source = source
         self._encoder = encoder
         self._late = encoder if isinstance(encoder, LateInteraction) else None
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="milvus")
 
     def candidates(self, part: Part, mode: Mode, filters: Filters, expansions: bool, count: int) -> Candidates:
         """The best `count` passages of each arm in each view, and what both arms say of all of them."""
@@ -65,9 +68,11 @@ class MilvusArms:
             return _nothing(len(views))
         vector = self._encoder.encode_queries([part.text])[0] if mode != "lexical" else None
         terms = [self._terms(part.text, view) if mode != "dense" else {} for view in views]
-        asked = _Asked(part.text, where, vector, terms)
+        bag = Bag.of(self._late, part.text) if self._late is not None and vector is not None else None
+        near = self._source.near_words(bag) if bag is not None and self._source.size > _ALL else {}
+        asked = _Asked(where, vector, bag, terms, {word_dimension(x): y for x, y in near.items()})
         rows, known = self._rows(asked, max(count, _ALL) if self._source.size <= _ALL else count)
-        fields = [*_FACTS, *(("units", "asked")[: len(views)] if self._late is not None and vector is not None else ())]
+        fields = [*_FACTS, *(("units", "asked")[: len(views)] if bag is not None else ())]
         lexical = self._together([partial(self._shares, n, asked, rows, known[n]) for n in views])
         facts = self._facts(rows, fields)
         has = np.array([x["enriched"] for x in facts], dtype=np.bool_)
@@ -125,6 +130,7 @@ class MilvusArms:
             jobs.append(partial(self._every, asked.where))
         elif asked.vector is not None and asked.vector.any():
             jobs += [partial(self._best, "dense", asked.vector, count, asked.where, _PIECES[n]) for n in views]
+            jobs += [partial(self._best, _VIEWS[n], asked.near, count, wheres[n], [HEADS]) for n in views]
         found = self._together(jobs)
         known = found[: len(asked.terms)]
         rows = np.array(sorted(set().union(*found)), dtype=np.int64)
@@ -173,9 +179,9 @@ class MilvusArms:
         views = range(len(asked.terms))
         if asked.vector is None:
             return [np.zeros(len(rows), dtype=np.float32) for _ in views]
-        if self._late is None:
+        if self._late is None or asked.bag is None:
             return self._cosines(asked.vector, rows, len(views))
-        bag = Bag.of(self._late, asked.text)
+        bag = asked.bag
         matches = np.zeros((len(bag.units), len(rows)), dtype=np.float32)
         shares = []
         for n in views:
@@ -202,7 +208,7 @@ class MilvusArms:
 
     def _together(self, jobs: Sequence[Callable[[], _Result]]) -> list[_Result]:
         """What calls give that wait for the server side by side."""
-        return list(self._pool.map(lambda job: job(), jobs))
+        return list(_POOL.map(lambda job: job(), jobs))
 
 
 def _nothing(views: int) -> Candidates:

@@ -22,9 +22,7 @@ from index.milvus import Milvus, Record
 from index.milvus_rows import Rows, terms_of
 from index.milvus_schema import (
     FORMAT,
-    HEADS,
-    QUESTIONS,
-    SENTENCES,
+    PARTITIONS,
     TABLE_FIELDS,
     TABLE_INDEXES,
     check_schema,
@@ -112,7 +110,7 @@ def _fill(snapshot: Snapshot, milvus: Milvus, name: str, digest: str, progress: 
     milvus.open(tables, TABLE_INDEXES)
     was_begun = name in milvus.names()
     milvus.upsert(tables, list(blob_rows("source", digest.encode("ascii"))))
-    milvus.create(name, passage_fields(dim), [HEADS, SENTENCES, QUESTIONS])
+    milvus.create(name, passage_fields(dim), PARTITIONS)
     check_schema(milvus, name, dim)
     terms = terms_of(snapshot)
     rows = Rows(snapshot, terms)
@@ -144,7 +142,7 @@ def _send_passages(rows: Rows, milvus: Milvus, name: str, was_begun: bool, progr
     while batch := list(islice(every, _MOST)):
         there = _there(milvus, name, [row["id"] for _, row in batch]) if was_begun else frozenset()
         missing = [(partition, row) for partition, row in batch if row["id"] not in there]
-        for partition in (HEADS, SENTENCES, QUESTIONS):
+        for partition in PARTITIONS:
             for some in _batches(row for other, row in missing if other == partition):
                 milvus.upsert(name, some, partition)
         done += len(batch)

@@ -11,7 +11,17 @@ import numpy as np
 from index.interaction import InteractionIndex
 from index.lexical import VIEWS, TermView, inverse_frequency
 from index.milvus import Record
-from index.milvus_schema import HEADS, LONGEST, LONGEST_PLACE, NOWHERE, PLACES, QUESTIONS, SENTENCES
+from index.milvus_schema import (
+    HEADS,
+    LONGEST,
+    LONGEST_PLACE,
+    NOWHERE,
+    PLACES,
+    QUESTIONS,
+    SENTENCES,
+    WORDS,
+    word_dimension,
+)
 from index.milvus_tables import Terms, blob_rows
 from index.postings import Table
 from index.rows import dump_rows
@@ -122,7 +132,7 @@ class Rows:
         self._names, self._holders, self._held = _places_of(snapshot)
         every = np.arange(len(snapshot.rows))
         lengths = [view.pieces.pieces_of(every)[1] for view in (snapshot.plain, snapshot.expanded)]
-        self.total = int(sum(x.sum() for x in lengths))
+        self.total = int(sum(x.sum() for x in lengths)) + sum(len(units) for units, _ in _vocabulary(snapshot))
         """How many rows there are."""
 
     def __iter__(self) -> Iterator[tuple[str, Record]]:
@@ -136,6 +146,8 @@ class Rows:
             expanded = _Weights.of(snapshot.expanded, self._terms, block, has)
             for number in block:
                 yield from self._of(number, plain.row(number), expanded.row(number))
+        for units, vectors in _vocabulary(snapshot):
+            yield from ((WORDS, _word(unit, vector)) for unit, vector in zip(units.tolist(), vectors, strict=True))
 
     def _of(self, number: int, plain: dict[int, float], expanded: dict[int, float]) -> Iterator[tuple[str, Record]]:
         snapshot = self._snapshot
@@ -150,10 +162,12 @@ class Rows:
         record = dump_rows([row])
         if len(record) > LONGEST:
             self.aside += blob_rows(f"record:{number}", record)
+        for vector, view in ((plain, snapshot.plain), (expanded, snapshot.expanded)):
+            vector |= dict.fromkeys(map(word_dimension, _units(view.words, number).tolist()), 1.0)
         head: Record = {
             "record": record.decode("utf-8") if len(record) <= LONGEST else "",
-            "units": _packed(snapshot.plain.words, number),
-            "asked": _packed(snapshot.expanded.words, number),
+            "units": _packed(_units(snapshot.plain.words, number)),
+            "asked": _packed(_units(snapshot.expanded.words, number)),
             "plain": plain,
             "expanded": expanded,
         }
@@ -181,11 +195,29 @@ def _places_of(snapshot: Snapshot) -> tuple[Sequence[str], Ints, Ints]:
     return names, rows[order], which[order]
 
 
-def _packed(words: InteractionIndex | None, number: int) -> str:
-    """The distinct words of a passage, as ids of the encoder."""
-    if words is None:
-        return ""
-    units = words.units_of(number)
+def _vocabulary(snapshot: Snapshot) -> Iterator[tuple[Ints, Floats]]:
+    """All words that occur, each once, and their vectors; some at a time."""
+    known = np.zeros(0, dtype=np.int64)
+    for table in (table for x in (snapshot.plain, snapshot.expanded) if x.words for table in x.words.tables):
+        new = np.flatnonzero(~np.isin(table.units, known))
+        known = np.union1d(known, table.units)
+        for n in range(0, len(new), _BLOCK):
+            some = new[n : n + _BLOCK]
+            yield table.units[some], table.vectors[some].astype(np.float32) * table.scales[some, None]
+
+
+def _word(unit: int, vector: Floats) -> Record:
+    nowhere = {"row": -1, "document": "", "year": 0, "places": [], "enriched": False}
+    return {**nowhere, **_ELSEWHERE, "id": f"{WORDS}:{unit}", "piece": unit, "dense": vector}
+
+
+def _units(words: InteractionIndex | None, number: int) -> Ints:
+    """The distinct words of a passage; none where the encoder knows none."""
+    return np.zeros(0, dtype=np.int64) if words is None else words.units_of(number)
+
+
+def _packed(units: Ints) -> str:
+    """Words as a field holds them."""
     width = 4 if units.max(initial=0) < 1 << 31 else 8
     return f"{width}{b64encode(units.astype(f'<i{width}').tobytes()).decode('ascii')}"
 

@@ -1,6 +1,6 @@
 """How a generation lies in Milvus: one collection of passages and one of what is known of them all.
 
-A row is a piece of a passage: a sentence of its text, or a way to ask for it. The first piece of each passage carries the
+A row is a piece of a passage: a sentence of its text, or a way to ask for it; or a word. The first piece of each passage carries the
 passage itself, its record and its sparse vectors, and stands in a partition of its own: the lexical arm searches that one,
 the dense arm the pieces of a view. Every row carries what filters ask for.
 """
@@ -15,12 +15,18 @@ from index.milvus import Milvus
 
 FORMAT = 1
 HEADS, SENTENCES, QUESTIONS = "passages", "sentences", "questions"
+WORDS = "words"
+"""The partition with a row for each word that occurs, where the encoder offers late interaction: its vector, and its id as
+the `piece`."""
+PARTITIONS = (HEADS, SENTENCES, QUESTIONS, WORDS)
 TEXT = (HEADS, SENTENCES)
 """The partitions with the pieces of the passages' own text."""
 
 PLACES, LONGEST_PLACE = 1024, 128
 LONGEST = 65_535
 """Bytes of a VARCHAR, at most."""
+WORD = 1 << 31
+"""From here on the dimensions of a sparse vector are words of late interaction that the passage holds; before are terms."""
 NOWHERE = 0
 """A dimension that no term has: Milvus Lite takes no empty sparse vector, and rows without terms need one."""
 
@@ -74,6 +80,11 @@ def passage_indexes(milvus: Milvus) -> list[_Field]:
     ]
     # Milvus Lite indexes no arrays.
     return indexes if milvus.is_lite else [*indexes, {"field_name": "places", "index_type": "INVERTED"}]
+
+
+def word_dimension(unit: int) -> int:
+    """The dimension of a word of late interaction: the last one that Milvus takes is 2**32 - 2."""
+    return WORD + unit % (WORD - 1)
 
 
 def tables_of(name: str) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 from corpus.citations import cite_part, cite_passage
 from corpus.types import Citation, Passage
 from index.described import load_document
-from index.interaction import InteractionIndex
+from index.interaction import THRESHOLD, Bag, InteractionIndex
 from index.milvus import MOST_ROWS, Milvus
-from index.milvus_schema import FORMAT, HEADS, QUESTIONS, tables_of
+from index.milvus_schema import FORMAT, HEADS, QUESTIONS, WORDS, tables_of
 from index.milvus_tables import Tables, Weight
 from index.names import Names
 from index.rows import Row, load_row
@@ -26,6 +26,8 @@ from index.types import DocumentInfo, Filters, Floats, Ints, Mask
 _ROWS, _TEXTS, _TERMS = 4096, 32, 100_000
 _TOGETHER = 500
 _AHEAD = 64
+# So many words are near to one of a question, and so like: as on this machine.
+_NEAR, _LEAST = 16, 0.1
 _PAGE = 10_000
 # So few passages have no more pieces together than a server gives at once.
 _PIECES_OF = 256
@@ -116,6 +118,7 @@ class MilvusSource:
         self._rows: _Recent[int, Row] = _Recent(_ROWS)
         self._texts: _Recent[str, str] = _Recent(_TEXTS)
         self._terms: dict[str, _Recent[str, Weight | None]] = {view: _Recent(_TERMS) for view in self._bits}
+        self._near: _Recent[int, dict[int, float]] = _Recent(_TERMS // 10)
         self._years: _Recent[tuple[str, ...], list[int]] = _Recent(_TEXTS * _TEXTS)
 
     @property
@@ -283,6 +286,29 @@ class MilvusSource:
             for x, cosine in sorted(hits, key=lambda hit: (-hit[1], hit[0]["piece"])):
                 found.setdefault(x["row"], (cosine, x["piece"]))
         return found
+
+    def near_words(self, bag: Bag) -> dict[int, float]:
+        """The words of the passages that are nearest to those of a question, and what each can add to a text's score.
+
+        As `index.candidates.CandidateFinder` has it: the more a question's word counts and the liker it is, the more.
+        """
+        vectors = dict(zip(bag.units.tolist(), bag.vectors, strict=True))
+
+        def fetch(missing: list[int]) -> dict[int, dict[int, float]]:
+            asked = [vectors[unit] for unit in missing]
+            found = self.milvus.searches(self.name, "dense", asked, _NEAR, ["piece"], partitions=[WORDS])
+            likeness = [{x["piece"]: (cosine - THRESHOLD) / (1 - THRESHOLD) for x, cosine in hits} for hits in found]
+            return {
+                unit: {x: value for x, value in {**own, unit: 1.0}.items() if value > _LEAST}
+                for unit, own in zip(missing, likeness, strict=True)
+            }
+
+        near = self._near.among(vectors, fetch)
+        worth: dict[int, float] = {}
+        for unit, weight in zip(bag.units.tolist(), bag.weights.tolist(), strict=True):
+            for word, value in near[unit].items():
+                worth[word] = worth.get(word, 0.0) + weight * value
+        return worth
 
 
 def holding(places: Sequence[str]) -> str:

@@ -38,7 +38,11 @@ class Proxy(grpc.GenericRpcHandler):
             self.calls[name] = self.calls.get(name, 0) + 1
             self.metadata.append(dict(context.invocation_metadata()))
             instead = self.faults[name](self.calls[name], context) if name in self.faults else None
-            return on(request) if instead is None else instead
+            try:
+                return on(request) if instead is None else instead
+            except grpc.RpcError as error:
+                context.abort(error.code(), error.details())
+                raise
 
         return grpc.unary_unary_rpc_method_handler(answer)
 

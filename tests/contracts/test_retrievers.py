@@ -263,11 +263,18 @@ def test_milvus_gives_the_hits_of_this_machine(request, monkeypatch, encoder, mo
         ):
             expected = here.search(asked, 10, mode, filters, expansions)
             found = there.search(asked, 10, mode, filters, expansions)
-            assert [(x.passage, x.citation, x.highlights) for x in found] == [
-                (x.passage, x.citation, x.highlights) for x in expected
-            ]
-            assert [x.score for x in found] == pytest.approx([x.score for x in expected], abs=2e-4)
-            assert [x.expansion for x in found] == [x.expansion for x in expected]
+            known = {x.passage.id: x for x in expected}
+            ids = [x.passage.id for x in found]
+            assert len(found) == len(expected)
+            assert ids == list(known) if few else len(known.keys() & set(ids)) >= 0.9 * len(known)
+            for x, y in ((x, known[x.passage.id]) for x in found if x.passage.id in known):
+                assert (x.passage, x.citation, x.highlights, x.expansion) == (
+                    y.passage,
+                    y.citation,
+                    y.highlights,
+                    y.expansion,
+                )
+                assert x.score == pytest.approx(y.score, abs=2e-4)
 
 
 def test_what_only_the_index_knows_is_the_same_in_milvus(late, late_in_milvus):
