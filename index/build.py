@@ -81,6 +81,7 @@ def build_index(
     A document that can't be read keeps its last indexed version, if there is one; the report says so. `fresh` reads
     every document anew, whatever its fingerprint says; vectors of unchanged pieces are reused all the same. `archive`
     is called before anything is published. `vectors`: pieces that were embedded elsewhere, as `index.bulk` reads them.
+    What is copied from a damaged generation is found to be so, and then `fresh` is meant.
 
     Raises:
         IndexProblem: `no_documents`, `index_locked`, `insufficient_storage` or `storage_error`.
@@ -102,19 +103,23 @@ def write_index(
     started = time.perf_counter()
     made_by = {**index_fingerprint(encoder), "code": code_fingerprint()}
     last = Last.of(store, encoder, fresh)
-    store.check_space(last.rewritten if last and last.reusable else None)
     unfinished = UnfinishedBuild(store.folder / "building", made_by)
     build = Build(library, encoder, progress, last, unfinished, vectors)
     build.find(fresh)
+    store.check_space(build.room)
     build.make()
     picks = [build.picks[entry.id] for entry in library if entry.id in build.picks]
     if not picks:
+        unfinished.clear()
         raise IndexProblem(
             "no_documents", "没有一份可用的报告，未建索引：" + "；".join(x.message for x in build.statuses.values())
         )
+    sizes = [[share.passages for share in x.shelf.shares] for x in build.segments]
+    plan = arranged(sizes, picks)
+    if last and not last.is_checked and not _are_sound(build.segments, plan):
+        return write_index(library, store, encoder, progress, True, archive, vectors)
     if archive:
         build.archive(archive)
-    sizes = [[share.passages for share in x.shelf.shares] for x in build.segments]
     description = {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **made_by,
@@ -122,11 +127,21 @@ def write_index(
         "documents": len(picks),
         "passages": sum(sizes[segment][n] for segment, n in picks),
     }
-    files = _files(build.segments, arranged(sizes, picks))
+    files = _files(build.segments, plan)
     name = store.publish(files, description, keep=last.name if last else None)
     unfinished.clear()
     statuses = tuple(build.statuses[entry.id] for entry in library)
     return BuildReport(name, statuses, build.embedded, build.reused, time.perf_counter() - started)
+
+
+def _are_sound(segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]]) -> bool:
+    """Whether what is copied is what was written: a copy has checksums of its own, and would hide any damage."""
+    try:
+        for number in {segment for is_whole, picks in plan if not is_whole for segment, _ in picks}:
+            segments[number].check()
+    except IndexProblem:
+        return False
+    return True
 
 
 def _files(segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]]) -> Iterator[tuple[str, Content]]:

@@ -22,12 +22,17 @@ from index.storage import IndexProblem, storage_errors
 from index.types import Encoder, LateInteraction
 from index.unfinished import UnfinishedBuild
 
+_GROWTH = {".txt": 8, ".text": 8, ".md": 8, ".markdown": 8}
+"""So many times a file of text is what the index holds of it (measured: 10 in large libraries, more in small ones); files of
+other kinds have no more text than a small part of their bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Last:
     """The last sound generation: what can't be read anew is kept from it.
 
     `reusable`: what has not changed is copied. Otherwise what is kept is derived anew. `places`: (segment, number there).
+    `is_checked`: every file of it is known to be sound; tables of one that is mapped need not be.
     """
 
     name: str
@@ -35,12 +40,13 @@ class Last:
     places: Mapping[str, tuple[int, int]]
     same_encoder: bool
     reusable: bool
+    is_checked: bool
 
     @classmethod
     def of(cls, store: GenerationStore, encoder: Encoder, fresh: bool) -> Last | None:
         """That of a store, if there is one; with `fresh` nothing of it is copied."""
         try:
-            generation = store.newest_sound()[0]
+            generation = store.newest_sound(whole=fresh)[0]
             segments = open_segments(generation)
         except IndexProblem:
             return None
@@ -49,7 +55,8 @@ class Last:
         same_words = all((x.shelf.plain.words is not None) == isinstance(encoder, LateInteraction) for x in segments)
         same_encoder = built == encoder.fingerprint
         reusable = same_encoder and same_code and same_words and not fresh
-        return cls(generation.name, segments, _places(segments), same_encoder, reusable)
+        is_checked = fresh or not generation.mapped
+        return cls(generation.name, segments, _places(segments), same_encoder, reusable, is_checked)
 
     def part(self, place: tuple[int, int]) -> Part:
         """A document as it was indexed, to be derived anew."""
@@ -120,6 +127,12 @@ class Build:
         self.statuses[entry.id] = DocumentStatus(entry.id, "ok", passages, message=made.note, reused=True)
         return True
 
+    @property
+    def room(self) -> int:
+        """At least so many bytes of disk the build takes: for what it makes, and for what it copies of the last one."""
+        copied = self._last.rewritten if self._last and self._last.reusable else 0
+        return copied + sum(size_of(x) * _GROWTH.get(x.path.suffix.lower(), 1) for x in self._wanted.values())
+
     def make(self) -> None:
         """Read and index what is wanted, in this process or, where it is much, in several."""
         if not self._wanted:
@@ -159,6 +172,10 @@ class Build:
         for document_id, (segment, n) in _places(made).items():
             if document_id in self._wanted and document_id not in self.picks:
                 self.picks[document_id] = (first + segment, n)
+        if any(x.status == "ok" and x.id not in self.picks for x in self.statuses.values()):
+            raise IndexProblem(
+                "storage_error", "刚写下的索引读不回来，磁盘可能有问题。请检查后再次运行 kewen index build。"
+            )
 
     def archive(self, archive: Callable[[str, bytes], None]) -> None:
         """Hand over the texts that are about to change."""

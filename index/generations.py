@@ -20,7 +20,18 @@ from typing import Any
 
 from corpus.storage import replace_synced, sync_folder, write_synced
 from index.locking import locked
-from index.storage import Content, Data, IndexProblem, found_sha256, map_file, storage_errors, write_content
+from index.storage import (
+    Content,
+    Data,
+    IndexProblem,
+    check_file,
+    check_sum,
+    found_sha256,
+    map_file,
+    storage_errors,
+    unreadable,
+    write_content,
+)
 
 FORMAT = 5
 _NAME = re.compile(r"gen-(\d{6,})")
@@ -54,6 +65,7 @@ class GenerationStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.distrusted: dict[str, str] = {}  # found to be damaged since they were opened, and how, in Chinese
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -78,8 +90,8 @@ class GenerationStore:
                     return generation, notes + problems
             # Another generation was published meanwhile, and the one being read may have been removed.
 
-    def newest_sound(self) -> tuple[Generation, list[str]]:
-        """As `open`, for one that holds the writer's place already."""
+    def newest_sound(self, whole: bool = False) -> tuple[Generation, list[str]]:
+        """As `open`, for one that holds the writer's place already. `whole`: tables of a mapped one are checked too."""
         names = self.names()
         current = self.current_name()
         problems: list[str] = []
@@ -94,6 +106,8 @@ class GenerationStore:
         for name in reversed(names):
             try:
                 generation = self.read(name)
+                if whole:
+                    self.check(generation)
             except IndexProblem as problem:
                 codes.add(problem.code)
                 problems.append(problem.message)
@@ -110,6 +124,8 @@ class GenerationStore:
             IndexProblem: `index_damaged`, naming the file with its expected and found sha256, or
                 `index_incompatible`.
         """
+        if name in self.distrusted:
+            raise IndexProblem("index_damaged", self.distrusted[name])
         folder = self.folder / name
         manifest = self._read_manifest(folder)
         sizes: Mapping[str, int] = manifest["sizes"]
@@ -119,9 +135,9 @@ class GenerationStore:
             try:
                 data = map_file(folder / file) if is_large else (folder / file).read_bytes()
             except OSError as error:
-                raise IndexProblem("index_damaged", f"索引 {name} 的 {file} 读不出来（{error.strerror}）") from error
+                raise unreadable(f"索引 {name} 的 {file} ", error) from error
             if not is_large or not file.endswith(_TABLES) or len(data) != sizes[file]:
-                _check_file(name, file, data, expected)
+                check_sum(found_sha256(data), expected, f"索引 {name} 的 {file} ")
             files[file] = data
         return Generation(name, manifest, files, folder, is_large)
 
@@ -132,7 +148,7 @@ class GenerationStore:
             IndexProblem: `index_damaged`, naming the file.
         """
         for file, expected in generation.manifest["files"].items() if generation.mapped else ():
-            _check_file(generation.name, file, generation.files[file], expected)
+            check_file(generation.folder / file, expected, f"索引 {generation.name} 的 {file} ")
 
     def names(self) -> list[str]:
         """The generations on disk, oldest first."""
@@ -195,19 +211,14 @@ class GenerationStore:
                 self._discard_unfinished()
             yield
 
-    def check_space(self, most: int | None = None) -> None:
-        """A new generation beside the current one needs room: better said before the work than after it.
-
-        `most`: how many bytes of the current one will be written anew, all by default.
+    def check_space(self, most: int = 0) -> None:
+        """A new generation beside the current one needs room, `most` bytes of it: better said before the work than after.
 
         Raises:
             IndexProblem: `insufficient_storage`, with what is free and what is needed.
         """
         with storage_errors("写入索引"):
-            if most is None:
-                current = self.folder / (self.current_name() or "CURRENT")
-                most = sum(path.lstat().st_size for path in current.rglob("*"))
-            free, needed = shutil.disk_usage(self.folder).free, 2 * most + _SPARE
+            free, needed = shutil.disk_usage(self.folder).free, most + _SPARE
         if free < needed:
             raise IndexProblem(
                 "insufficient_storage",
@@ -303,15 +314,6 @@ def sync_folders(folder: Path, files: Iterable[str]) -> None:
     """fsync all folders that these files stand in."""
     for path in {folder / parent for file in files for parent in PurePath(file).parents}:
         sync_folder(path)
-
-
-def _check_file(generation: str, file: str, data: Data, expected: str) -> None:
-    found = found_sha256(data)
-    if found != expected:
-        raise IndexProblem(
-            "index_damaged",
-            f"索引 {generation} 的 {file} 已损坏（sha256 应为 {expected[:12]}…，实为 {found[:12]}…）",
-        )
 
 
 def _number(name: str) -> int:

@@ -22,6 +22,9 @@ from index.storage import IndexProblem
 from index.types import DocumentInfo
 
 _AT_HAND = 4096
+Wrong = Callable[[IndexProblem], Exception]
+"""What is raised where something is found to be damaged while it is shown."""
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -50,8 +53,8 @@ class _Recent(Generic[_K, _V]):
 class Rows(Sequence[Row]):
     """The passages of all segments, numbered through."""
 
-    def __init__(self, shelves: Sequence[Shelf]) -> None:
-        self._shelves = shelves
+    def __init__(self, shelves: Sequence[Shelf], wrong: Wrong = lambda problem: problem) -> None:
+        self._shelves, self._wrong = shelves, wrong
         self._firsts = [0, *np.cumsum([shelf.size for shelf in shelves]).tolist()]
         self._recent: _Recent[int, Row] = _Recent()
 
@@ -63,7 +66,7 @@ class Rows(Sequence[Row]):
     @overload
     def __getitem__(self, number: slice) -> list[Row]: ...
     def __getitem__(self, number: int | slice) -> Row | list[Row]:
-        """Raises IndexProblem `index_damaged` where it is not what was written."""
+        """Raises `wrong`, by default an IndexProblem `index_damaged`, where it is not what was written."""
         if isinstance(number, slice):
             return [self[n] for n in range(*number.indices(len(self)))]
         if not -len(self) <= number < len(self):
@@ -75,15 +78,11 @@ class Rows(Sequence[Row]):
         return (load_row(self.line(n)) for n in range(len(self)))  # all of them: none is kept
 
     def line(self, number: int) -> bytes:
-        """The passage as it is stored.
-
-        Raises:
-            IndexProblem: `index_damaged`, where it is not what was written.
-        """
+        """The passage as it is stored; raises as to get it."""
         shelf, n = self._place(number)
         line = bytes(shelf.passages[int(shelf.lines[n]) : int(shelf.lines[n + 1])])
         if zlib.crc32(line) != shelf.sums[n]:
-            raise _damaged(f"第 {number} 段")
+            raise self._wrong(_damaged(f"第 {number} 段"))
         return line
 
     def bounded(self, rows: range, start: int, end: int) -> list[int]:
@@ -102,14 +101,15 @@ class Rows(Sequence[Row]):
 class Documents(Mapping[str, DocumentInfo]):
     """The documents of all segments by their ids."""
 
-    def __init__(self, shelves: Sequence[Shelf]) -> None:
+    def __init__(self, shelves: Sequence[Shelf], wrong: Wrong = lambda problem: problem) -> None:
+        self._wrong = wrong
         self._places = {share.id: (shelf, n) for shelf in shelves for n, share in enumerate(shelf.shares)}
         self._recent: _Recent[str, DocumentInfo] = _Recent()
 
     def __getitem__(self, document_id: str) -> DocumentInfo:
-        """Raises KeyError where there is none, IndexProblem `index_damaged` where it is not what was written."""
+        """Raises KeyError where there is none; as to get a passage, where it is not what was written."""
         shelf, n = self._places[document_id]
-        return self._recent.get(document_id, lambda: _about(shelf, n))
+        return self._recent.get(document_id, lambda: self._about(shelf, n))
 
     def __contains__(self, document_id: object) -> bool:
         return document_id in self._places
@@ -134,16 +134,15 @@ class Documents(Mapping[str, DocumentInfo]):
         shelf, n = self._places[document_id]
         text = shelf.text(n)
         if zlib.crc32(text) != shelf.shares[n].text_sum:
-            raise _damaged(f"{document_id} 的原文")
+            raise self._wrong(_damaged(f"{document_id} 的原文"))
         return str(text, "utf-8")
 
-
-def _about(shelf: Shelf, n: int) -> DocumentInfo:
-    line = shelf.about(n)
-    if zlib.crc32(line) != shelf.shares[n].about_sum:
-        raise _damaged(f"{shelf.shares[n].id} 的说明")
-    return load_document(line)
+    def _about(self, shelf: Shelf, n: int) -> DocumentInfo:
+        line = shelf.about(n)
+        if zlib.crc32(line) != shelf.shares[n].about_sum:
+            raise self._wrong(_damaged(f"{shelf.shares[n].id} 的说明"))
+        return load_document(line)
 
 
 def _damaged(what: str) -> IndexProblem:
-    return IndexProblem("index_damaged", f"索引中{what}已损坏。请运行 kewen index verify 查看，kewen index build 重建")
+    return IndexProblem("index_damaged", f"索引中{what}已损坏。请运行 kewen index build 重建。")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from index.generations import Generation
 from index.shelf import Shelf, join
-from index.storage import Content, Linked
+from index.storage import Content, Linked, check_file
 from index.tables import under
 
 SEGMENT = 131_072
@@ -33,6 +33,15 @@ class Segment:
     def is_small(self) -> bool:
         """Whether a build puts it together with others."""
         return self.shelf.size <= _SEALED
+
+    def check(self) -> None:
+        """Check its files on disk.
+
+        Raises:
+            IndexProblem: `index_damaged`, naming the file.
+        """
+        for name, file in (self.files or {}).items():
+            check_file(file.path, file.sha256, f"索引的 {name} ")
 
 
 def load_segments(generation: Generation) -> list[Shelf]:

@@ -16,7 +16,7 @@ from corpus.types import Citation, Passage
 from index.generations import Generation
 from index.interaction import InteractionIndex
 from index.names import Names
-from index.opened import Documents, Rows
+from index.opened import Documents, Rows, Wrong
 from index.rows import Row
 from index.segments import load_segments
 from index.shelf import Share
@@ -41,10 +41,12 @@ class Snapshot:
     has_expansions: Mask
     ranges: Mapping[str, range]
     """The rows of each document."""
+    is_mapped: bool
+    """Whether its tables were not checked as a whole when it was opened."""
 
     @classmethod
-    def load(cls, generation: Generation) -> Snapshot:
-        """Of a verified generation.
+    def load(cls, generation: Generation, wrong: Wrong = lambda problem: problem) -> Snapshot:
+        """Of a verified generation; `wrong` is raised by its rows and documents where one is damaged.
 
         Raises:
             IndexProblem: `index_damaged`, where its parts don't fit together.
@@ -65,14 +67,15 @@ class Snapshot:
         return cls(
             name=generation.name,
             description=generation.manifest,
-            documents=Documents(shelves),
-            rows=Rows(shelves),
+            documents=Documents(shelves, wrong),
+            rows=Rows(shelves, wrong),
             plain=plain,
             expanded=expanded,
             names=names,
             years=np.repeat(np.array([x.year for x in shares], dtype=np.int16), sizes),
             has_expansions=np.concatenate([np.zeros(0, np.bool_), *has_expansions]),
             ranges={x.id: range(starts[n], starts[n + 1]) for n, x in enumerate(shares)},
+            is_mapped=generation.mapped,
         )
 
     def text(self, document_id: str) -> str:

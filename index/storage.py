@@ -73,3 +73,27 @@ def write_content(path: Path, content: Content) -> tuple[str, int]:
 
 def found_sha256(data: Data) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def check_file(path: Path, expected: str, what: str) -> None:
+    """A file against its sha256; `what` names it. It is read, not mapped, so as not to count as this process's memory.
+
+    Raises:
+        IndexProblem: `index_damaged`.
+    """
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(what, error) from error
+    check_sum(found, expected, what)
+
+
+def check_sum(found: str, expected: str, what: str) -> None:
+    """What was found against what was written; raises IndexProblem `index_damaged`."""
+    if found != expected:
+        raise IndexProblem("index_damaged", f"{what}已损坏（sha256 应为 {expected[:12]}…，实为 {found[:12]}…）")
+
+
+def unreadable(what: str, error: OSError) -> IndexProblem:
+    return IndexProblem("index_damaged", f"{what}读不出来（{error.strerror}）")

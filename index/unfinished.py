@@ -79,9 +79,9 @@ class UnfinishedBuild:
                 return None
             data = {file: map_file(path / file) for file in about["files"]}
             linked = {file: Linked(path / file, sha256, size) for file, (sha256, size) in about["files"].items()}
-            if any(len(data[file]) != linked[file].size for file in data):
-                return None
-            return Segment(Shelf.load(data, path.name), linked)
+            segment = Segment(Shelf.load(data, path.name), linked)
+            segment.check()
+            return segment
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexProblem):
             return None
 

@@ -97,13 +97,18 @@ class KewenError(Exception):
         return CODES[self.code][1]
 
 
+def user_error(problem: StorageProblem) -> KewenError:
+    """What is wrong with the index or the library, as the user is told of it."""
+    return KewenError(INDEX_CODES.get(problem.code, problem.code), problem.message)
+
+
 @contextmanager
 def user_errors() -> Iterator[None]:
     """Turn what the index, the library and the encoders raise into a KewenError."""
     try:
         yield
     except StorageProblem as error:
-        raise KewenError(INDEX_CODES.get(error.code, error.code), error.message) from error
+        raise user_error(error) from error
     except EncoderUnavailable as error:
         raise KewenError("model_unavailable", str(error)) from error
     except LibraryError as error:

@@ -24,7 +24,7 @@ from index.snapshot import Snapshot
 from index.storage import IndexProblem
 from index.types import Encoder
 from service.cluster import Cluster, check_fit
-from service.errors import KewenError, user_errors
+from service.errors import KewenError, user_error, user_errors
 from service.settings import Settings
 
 Notify = Callable[[str], None]
@@ -68,7 +68,9 @@ class IndexKeeper:
         return self._encoder
 
     def build(self, vectors: Path | None = None) -> BuildReport:
-        """Build the index of the library anew; `vectors`: a file or folder of vectors that were made elsewhere.
+        """Build the index of the library anew; whatever is damaged of the last one is made again.
+
+        `vectors`: a file or folder of vectors that were made elsewhere.
 
         Raises:
             KewenError: `library_error`, `model_unavailable`, `index_locked`, `insufficient_storage`,
@@ -78,7 +80,15 @@ class IndexKeeper:
         archive = self.documents_store.archive
         with user_errors(), self.store.writer():  # the library is read within: others may be changing it just now
             known = read_vectors(vectors, encoder) if vectors else ()
-            return write_index(self.library(), self.store, encoder, self.progress, archive=archive, vectors=known)
+            return write_index(self.library(), self.store, encoder, self.progress, self._is_damaged(), archive, known)
+
+    def _is_damaged(self) -> bool:
+        """Whether any file of the last generation is damaged, a mapped one's too."""
+        try:
+            self.store.check(self.store.newest_sound()[0])
+        except IndexProblem as problem:
+            return problem.code == "index_damaged"
+        return False
 
     def library(self) -> Library:
         """The reports of the folder and the user's own documents, as they now are on disk.
@@ -193,6 +203,12 @@ class IndexKeeper:
             raise KewenError("index_unavailable", f"索引用不了。{_REBUILD}")
         return self._retriever, self._snapshot
 
+    def distrust(self, name: str, why: str) -> None:
+        """Serve from another generation than this one, which is damaged; `why` says so in Chinese."""
+        self.store.distrusted[name] = why
+        self._version = None
+        self.snapshot()
+
     def _renew(self) -> None:
         """Open the newest generation. Where that fails, what was open goes on serving, and `notify` hears why."""
         version = self.store.version()
@@ -266,7 +282,7 @@ class IndexKeeper:
         generation, problems = self.store.open()
         for problem in problems:
             self._notify(f"警告：{problem}")
-        return Snapshot.load(generation)
+        return Snapshot.load(generation, user_error)
 
     def _report_changes(self, snapshot: Snapshot) -> None:
         """Answers come from the text as it was indexed; say so where the files on disk have moved on."""
@@ -288,11 +304,14 @@ class IndexKeeper:
             )
         for document_id in sorted(listed.keys() - snapshot.documents.keys()):
             self._notify(f"警告：报告 {document_id} 尚未编入索引。{_REBUILD}")
-        for document in snapshot.documents.values():
-            if document.id not in listed:
-                self._notify(f"警告：报告 {document.id} 已不在清单中，但仍在索引里。{_REBUILD}")
-            elif is_changed(listed[document.id], document.sha256):
-                self._notify(f"警告：报告 {document.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
+        for name in snapshot.documents:
+            try:
+                if name not in listed:
+                    self._notify(f"警告：报告 {name} 已不在清单中，但仍在索引里。{_REBUILD}")
+                elif is_changed(listed[name], snapshot.documents[name].sha256):
+                    self._notify(f"警告：报告 {name} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
+            except KewenError as error:  # the others can be shown all the same
+                self._notify(f"警告：{error.message}")
 
 
 def _check_passages(snapshot: Snapshot, name: str) -> None:

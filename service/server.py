@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.assistant import Assistant
 from service.errors import OK, KewenError
+from service.inspection import inspect_beside
 from service.keeper import Notify
 from service.keys import KeyRing, check_exposure
 from service.links import Links
@@ -70,6 +71,7 @@ def serve(settings: Settings, listener: socket.socket, notify: Notify, ready: Ca
         # From now on, and after uvicorn has raised the signal that stopped it once more when all requests are answered.
         signal.signal(number, server.handle_exit)
     ready()
+    inspect_beside(assistant, notify)
     server.run(sockets=[listener])
     if any(x is not threading.current_thread() and not x.daemon for x in threading.enumerate()):
         # A thread still waits for a language model, and Python would wait for it. There is nothing left to lose.

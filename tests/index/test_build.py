@@ -263,7 +263,7 @@ def test_a_full_disk_is_said_before_a_report_is_read(store, make_folder, bundled
     usage = shutil.disk_usage(folder)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=1 << 20))
     monkeypatch.setattr(Library, "read", None)
-    with pytest.raises(IndexProblem, match="需要 64 MiB，只剩 1 MiB") as error:
+    with pytest.raises(IndexProblem, match="需要 65 MiB，只剩 1 MiB") as error:
         build_index(Library(folder), store, bundled)
     assert error.value.code == "insufficient_storage"
     assert store.names() == []
