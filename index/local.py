@@ -87,7 +87,7 @@ class LocalArms:
         meaning = view.words.held(*view.finder.words(bag), rows) / np.float32(bag.weights.sum())
         scores = np.minimum(meaning, 1)
         if asked:
-            scores = fuse(scores, view.lexical.shares(asked[0], rows), asked[-1].coverage)
+            scores = fuse(scores, view.lexical.rough_shares(asked[0], rows), asked[-1].coverage)
         scores = scores + self._bonus(part, rows)
         kept = self._snapshot.has_expansions[rows]
         kept[np.argsort(-scores, kind="stable")[:_MATCHED]] = True

@@ -5,7 +5,7 @@ Nothing is parsed but what a search asks of all documents; a passage or a docume
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,8 @@ class Snapshot:
     has_expansions: Mask
     ranges: Mapping[str, range]
     """The rows of each document."""
+    all_years: Sequence[int]
+    """Those of the documents that have passages, rising."""
     is_mapped: bool
     """Whether its tables were not checked as a whole when it was opened."""
 
@@ -75,6 +77,7 @@ class Snapshot:
             years=np.repeat(np.array([x.year for x in shares], dtype=np.int16), sizes),
             has_expansions=np.concatenate([np.zeros(0, np.bool_), *has_expansions]),
             ranges={x.id: range(starts[n], starts[n + 1]) for n, x in enumerate(shares)},
+            all_years=sorted({x.year for x in shares if x.passages}),
             is_mapped=generation.mapped,
         )
 
@@ -147,7 +150,7 @@ class Snapshot:
     def years_of(self, places: Collection[str]) -> list[int]:
         """The years of the reports with a passage that holds all the places, rising."""
         if not places:
-            return sorted({share.year for share in self.documents.shares() if share.passages})
+            return list(self.all_years)
         held = np.ones(0, dtype=np.int64)
         for n, place in enumerate(places):
             rows = self.plain.lexical.holding(place)
