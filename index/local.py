@@ -69,7 +69,13 @@ class LocalArms:
         size = len(self._snapshot.rows)
         if size <= _ALL:
             return np.arange(size) if allowed is None else np.flatnonzero(allowed)
-        found = [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=False)]
+
+        # What words alone must find is found exactly; beside the other arm the rarest words find enough.
+        is_alone = vector is None
+        found = [
+            (view.lexical.best if is_alone else view.lexical.likely)(query, count, allowed)
+            for view, query in zip(views, asked, strict=False)
+        ]
         if bag is not None:
             found += [view.finder.find(bag, _FOUND * count, allowed) for view in views if view.finder]
         elif vector is not None and vector.any():

@@ -33,6 +33,7 @@ _SAMPLE = 64
 """So many passages are looked up for that estimate."""
 
 _POOL = 3072
+_LIKELY = 0.3
 """The most passages in which the frequent terms are looked up."""
 
 _AT_ONCE = 5
@@ -114,6 +115,17 @@ def best_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allowe
     sums = np.concatenate([sums for _, sums in pool])
     best: Ints = rows[np.lexsort((rows, -sums))[:count]]
     return best
+
+
+def likely_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allowed: Mask | None) -> Ints:
+    """As `best_rows`, by the rarest terms alone, whose postings are about `_LIKELY` of all passages or `_ALWAYS`."""
+    segments = [_Segment(x, terms.ranks) for x in lists]
+    if not len(terms.weights) or count < 1 or not segments:
+        return np.zeros(0, dtype=np.int64)
+    most = max(_ALWAYS, int(_LIKELY * sum(x.size for x in segments)))
+    last = max(1, int(np.cumsum(terms.occurrences).searchsorted(most, side="right")))
+    found = _summed(segments, last, count, 0.0, allowed)
+    return np.concatenate([rows + x.rows.start for x, (rows, _) in zip(segments, found, strict=True)])
 
 
 def _added(
