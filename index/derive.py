@@ -176,7 +176,7 @@ class Deriving:
             x = part.document
             sizes = (len(part.rows), len(lines), len(part.text), len(about), len(made))
             self._shares.append(
-                Share(x.id, x.title, x.year, x.series, *sizes, zlib.crc32(part.text), zlib.crc32(about))
+                Share(x.id, x.title, x.year, x.series, *sizes, zlib.crc32(part.text), zlib.crc32(about), x.sha256)
             )
             self._documents.append(about)
             self._made.append(made)

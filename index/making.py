@@ -14,7 +14,7 @@ from index.shelf import Shelf
 
 _BATCH = 2_000
 # So long may pass before what is made is put on disk: a slow encoder's work of hours must not be lost with its process.
-_SECONDS = 120
+_SECONDS = 300
 _LEAST = 2_048
 
 

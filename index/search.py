@@ -117,8 +117,8 @@ class HybridRetriever:
         """Places in `rows`, copies of a better passage behind the others."""
         best = rows[: max(_WINDOW, top_k)]
         self.snapshot.ready(best)
-        texts = [self.snapshot.row(int(row)).passage.text for row in best]
-        return defer_copies(texts, top_k)
+        texts = (self.snapshot.row(int(row)).passage.text for row in best)
+        return defer_copies(texts, len(best), top_k)
 
     def _hits(self, query: Query, chosen: _Chosen, mode: Mode, expansions: bool) -> list[Hit]:
         text = query.parts[-1].text

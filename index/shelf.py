@@ -23,7 +23,7 @@ from index.views import ViewTables, joined_views
 class Share(NamedTuple):
     """What an index knows of a document before anything of it is parsed: what a search asks of all documents, how many
     passages it has, of how many bytes their lines, its text and its lines in `documents.jsonl` and `parts.jsonl` are, and the
-    CRC-32 of its text and of its line in `documents.jsonl`."""
+    CRC-32 of its text and of its line in `documents.jsonl`; the sha256 of its file."""
 
     id: str
     title: str
@@ -36,6 +36,7 @@ class Share(NamedTuple):
     made: int
     text_sum: int
     about_sum: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

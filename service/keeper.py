@@ -304,14 +304,11 @@ class IndexKeeper:
             )
         for document_id in sorted(listed.keys() - snapshot.documents.keys()):
             self._notify(f"警告：报告 {document_id} 尚未编入索引。{_REBUILD}")
-        for name in snapshot.documents:
-            try:
-                if name not in listed:
-                    self._notify(f"警告：报告 {name} 已不在清单中，但仍在索引里。{_REBUILD}")
-                elif is_changed(listed[name], snapshot.documents[name].sha256):
-                    self._notify(f"警告：报告 {name} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
-            except KewenError as error:  # the others can be shown all the same
-                self._notify(f"警告：{error.message}")
+        for share in snapshot.documents.shares():
+            if share.id not in listed:
+                self._notify(f"警告：报告 {share.id} 已不在清单中，但仍在索引里。{_REBUILD}")
+            elif is_changed(listed[share.id], share.sha256):
+                self._notify(f"警告：报告 {share.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
 
 
 def _check_passages(snapshot: Snapshot, name: str) -> None:
