@@ -133,11 +133,13 @@ class Product:
         self.retriever = HybridRetriever(snapshot, BundledEncoder())
 
     def search(self, question: Question) -> list[int]:
+        """Places in its list instead of rows: in its own library passages have other numbers."""
         hits = self.retriever.search(self.retriever.understand(question.text), TOP)
         return [hit.rank for hit in hits]
 
     def add(self, passages: Passages) -> None:
-        """A report of as many passages: published, opened, and in the next search."""
+        """A report of about as many passages: published, opened, and in the next search."""
+        sys.path.append(str(Path(__file__).parents[1]))
         from growing import with_one_more
 
         from index.build import build_index
@@ -160,7 +162,6 @@ def fused(*lists: list[int]) -> list[int]:
 
 def _library() -> Path:
     """The reports that the passages are of, beside them in the folder that `worker.py` is given."""
-    sys.path.append(str(Path(__file__).parents[1]))
     return Path(sys.argv[3]).resolve() / "library"
 
 
