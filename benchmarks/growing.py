@@ -35,12 +35,12 @@ def add_one(library: Path, home: Path, work: Path) -> tuple[dict[str, float], Bu
     Raises:
         SystemExit: the index is of other code, so that all would be made anew, or another number of reports was read.
     """
+    if GenerationStore(home / "index").open()[0].manifest["code"] != code_fingerprint():
+        raise SystemExit("the index was built by other code: adding to it would build all of it anew")
     more, grown = work / "library", work / "home"
     with_one_more(library, more)
     link_all(home / "index", grown / "index")
     store, encoder = GenerationStore(grown / "index"), BundledEncoder()
-    if store.open()[0].manifest["code"] != code_fingerprint():
-        raise SystemExit("the index was built by other code: adding to it would build all of it anew")
     with watched() as clock:
         started = time.perf_counter()
         report = build_index(Library(more), store, encoder)

@@ -1,6 +1,6 @@
 """How kewen grows, drawn: `python benchmarks/plot_scale.py FOLDER --out benchmarks/scale.svg`.
 
-FOLDER has the `scale-N.jsonl` of `scale.py`; the last run of each size counts. Needs matplotlib, which kewen does not
+FOLDER has the `scale-N.jsonl` of `scale.py`; what each stage said last counts. Needs matplotlib, which kewen does not
 depend on: run it with the Python of the venv `plot` (`peers/environments.py`). Both axes are logarithmic.
 """
 

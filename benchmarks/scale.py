@@ -12,7 +12,7 @@ Makes a library (`texts.py`), indexes it and measures, each stage in a process o
 - add: one report of about sixty passages, by stage, in a copy of the index, which itself stays as it is
 
 A line of JSON with everything, load and versions too, is added to `FOLDER/scale-N.jsonl`, and a table of all runs is
-printed; `--table FOLDER` prints that alone. `--library` and `--home` take what is there: an index that is given is not
+printed, with what each stage said last; `--table FOLDER` prints that alone. `--library` and `--home` take what is there: an index that is given is not
 built. It must be of the library, and of this code.
 """
 
@@ -122,9 +122,14 @@ def cold(library: Path, home: Path) -> Result:
 
 
 def read(folder: Path) -> list[Result]:
-    """The last run of each size, small ones first."""
-    files = sorted(folder.glob("scale-*.jsonl"), key=lambda x: int(x.stem.split("-")[-1]))
-    return [json.loads(x.read_text(encoding="utf-8").splitlines()[-1]) for x in files]
+    """What each stage said last, by size, small ones first: a run with an index that was there has no build of its own."""
+    results = []
+    for path in sorted(folder.glob("scale-*.jsonl"), key=lambda x: int(x.stem.split("-")[-1])):
+        merged: Result = {"load": {}}
+        for run in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            merged = {**merged, **run, "load": {**merged["load"], **run["load"]}}
+        results.append(merged)
+    return results
 
 
 def at(*path: str) -> Callable[[Result], float | None]:
