@@ -32,13 +32,13 @@ from environments import python_of, versions
 HERE = Path(__file__).parent
 SYSTEMS = {
     "limit": ["numpy", "flat", "hnsw", "bm25s", "hybrid"],
-    "kewen": ["dense", "lexical"],
+    "kewen": ["dense", "lexical", "hybrid", "product"],
     "txtai": ["dense", "hybrid"],
     "llamaindex": ["flat", "hnsw", "hybrid"],
     "haystack": ["flat", "hnsw", "hybrid"],
     "langchain": ["flat", "hnsw", "hybrid"],
 }
-_LEXICAL = ("bm25s", "lexical", "hybrid")
+_LEXICAL = ("bm25s", "lexical", "hybrid", "product")
 _SECONDS = 3600
 COLUMNS = {
     "build_s": "build s",
