@@ -21,6 +21,8 @@ def bold_spans(text: str) -> list[Span]:
     >>> bold_spans("**甲。**乙**丙")
     [(0, 6)]
     """
+    if text.count("**") < 2:
+        return []
     markers = [m.start() for m in _MARKER.finditer(text)]
     pairs: list[Span] = []
     i = 0

@@ -112,6 +112,8 @@ def match_expansions(
     An answer that doesn't stand in its passage exactly once is dropped.
     """
     passages = list(passages)
+    if not known:
+        return [()] * len(passages), 0
     keys = [passage_key(passage) for passage in passages]
     found = [
         tuple(

@@ -57,7 +57,7 @@ class Heading:
 def heading_of(line: Line) -> Heading | None:
     """What the line is as a heading by its own look, or None. Labels without a mark: `is_label`."""
     text = line.text
-    if line.literal or line.in_table or _LEADERS.search(text, max(0, len(text) - 24)):
+    if line.literal or line.in_table or not _may_be_heading(text):
         return None
     markdown = _MARKDOWN.match(text)
     if markdown:
@@ -78,6 +78,12 @@ def heading_of(line: Line) -> Heading | None:
     if _PLACE.fullmatch(name) or _PLACE_SLOGAN.fullmatch(name):
         return Heading(name, RANK_PLACE, place=_PLACE.fullmatch(name) is not None)
     return None
+
+
+def _may_be_heading(text: str) -> bool:
+    """It is short or marked, and no entry of a contents page."""
+    short = len(text) <= _LONGEST or text.startswith("#")
+    return short and not _LEADERS.search(text, max(0, len(text) - 24))
 
 
 def named_heading(text: str, level: int) -> Heading:
@@ -106,14 +112,16 @@ def is_item_rank(rank: int) -> bool:
 
 def is_label(lines: list[Line]) -> bool:
     """A block without number or full stop, so short that it can only be a label or a caption."""
-    if not _balanced("".join(x.text for x in lines)):
+    if not _is_short(lines) or not _balanced("".join(x.text for x in lines)):
         return False
     if any(x.literal or x.is_row or x.is_note or x.is_bullet or x.marker or x.is_finished for x in lines):
         return False
     if _LEADERS.search(lines[-1].text) or not all(_LETTER.search(x.text) for x in lines):
         return False
-    if any(mark in x.text for x in lines for mark in "。；！？") or lines[-1].text[-1] in "，,、":
-        return False
+    return not any(mark in x.text for x in lines for mark in "。；！？") and lines[-1].text[-1] not in "，,、"
+
+
+def _is_short(lines: list[Line]) -> bool:
     if len(lines) == 1:
         return len(lines[0].text) <= _LONGEST_LABEL and not lines[0].text.startswith("**")
     return all(len(x.text) <= 8 for x in lines) and sum(len(x.text) for x in lines) <= 16

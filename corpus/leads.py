@@ -51,9 +51,12 @@ def split_at_leads(text: str, plain: bool, cuts: Collection[int] = ()) -> list[P
 
 
 def _bold_leads(text: str, cuts: Collection[int]) -> list[tuple[int, str | None]]:
+    bold = bold_spans(text)
+    if not bold:
+        return []
     sentence_starts = {start for start, _ in sentence_spans(text)} | {0}
     leads: list[tuple[int, str | None]] = []
-    for start, end in bold_spans(text):
+    for start, end in bold:
         ordinal = _ORDINAL.search(text, max(0, start - 6), start)
         opening = ordinal.start() if ordinal else start
         if opening in sentence_starts:

@@ -30,7 +30,7 @@ class Library:
         Raises:
             LibraryError: `manifest_missing`, `manifest_invalid`, `catalogue_damaged` or `catalogue_incompatible`.
         """
-        self.store = store
+        self.folder, self.store = folder, store
         self.catalogue, self.warning = store.catalogue() if store else (Catalogue(), "")
         listed = read_manifest(folder)
         self.hidden = [x for x in listed if x.id in self.catalogue.hidden]

@@ -9,6 +9,8 @@ from corpus.types import Span
 
 # One line break between two Latin words is a blank, unless an item's number follows.
 _BREAK = r"\n{2,}|\n(?!(?<=[A-Za-z0-9]\n)(?!(?:\d{1,3}|[A-Za-z])[.．、)])[A-Za-z0-9]|(?<=,\n)[a-z])"
+# What may end a sentence: by one set of characters a text is searched several times as fast as by all that must hold.
+_MARK = re.compile(r"[。！？!?.…\n]")
 _END = re.compile(r"[。！？!?]+|(?<=[A-Za-z)\]])\.(?=\s+[A-Z“\"])|…{2}(?=[^，、。；！？]|$)|" + _BREAK)
 _ABBREVIATION = re.compile(r"(?<![A-Za-z.])(?:Mr|Mrs|Ms|Dr|Prof|No|Nos|Fig|vs|cf|e\.g|i\.e)\.")
 _LONGEST_ABBREVIATION = 5
@@ -27,7 +29,12 @@ def sentence_spans(text: str) -> list[Span]:
     bold_ends = {end for _, end in bold_spans(text)}
     spans: list[Span] = []
     start = 0
-    for match in _END.finditer(text):
+    last = 0
+    for mark in _MARK.finditer(text):
+        match = _END.match(text, mark.start()) if mark.start() >= last else None
+        if match is None:
+            continue
+        last = match.end()
         if match.start() < start or _abbreviates(text, match):
             continue
         end = match.end()
@@ -84,6 +91,8 @@ def _in_number(text: str, i: int) -> bool:
 def _append_stripped(spans: list[Span], text: str, start: int, end: int) -> None:
     piece = text[start:end]
     stripped = piece.strip()
-    if stripped:
+    if len(stripped) == end - start > 0:
+        spans.append((start, end))
+    elif stripped:
         first = start + len(piece) - len(piece.lstrip())
         spans.append((first, first + len(stripped)))

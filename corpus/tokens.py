@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from corpus.folding import nfkc
 from corpus.headings import (
     RANK_NUMBERED,
     Heading,
@@ -137,7 +137,8 @@ class _Marked:
 
     def levelled(self, heading: Heading) -> Heading:
         """A numbered heading that lacks the mark stands as deep as those of its kind that have it."""
-        return replace(heading, rank=self._levels_by_rank.get(heading.rank, heading.rank))
+        rank = self._levels_by_rank.get(heading.rank, heading.rank)
+        return heading if rank == heading.rank else replace(heading, rank=rank)
 
 
 def _block(lines: list[Line], first: int, stops: Set[int], wrapped: bool) -> list[Line]:
@@ -236,10 +237,17 @@ def _title_lines(lines: list[Line], title: str) -> dict[int, str]:
     for i in range(min(len(lines), 40)):
         for n in (1, 2, 3):
             part = lines[i : i + n]
-            if _fold("".join(x.text.lstrip("# ") for x in part)) == wanted:
+            whole = "".join(x.text.lstrip("# ") for x in part)
+            if _may_be(whole, wanted) and _fold(whole) == wanted:
                 found |= {x.start: "title" for x in part}
                 names |= {_fold(x.text) for x in part if len(x.text) >= 8}
-    return found | {x.start: "title" for x in lines if _fold(x.text) in names}
+    longest = max(names, key=len)
+    return found | {x.start: "title" for x in lines if _may_be(x.text, longest) and _fold(x.text) in names}
+
+
+def _may_be(text: str, folded: str) -> bool:
+    """False where `text` is too long to become `folded`: NFKC makes one character of four at most."""
+    return len(text) <= 4 * len(folded) or len("".join(text.split())) <= 4 * len(folded)
 
 
 def _contents_lines(lines: list[Line]) -> dict[int, str]:
@@ -314,4 +322,4 @@ def printed_line(lines: list[Line], given: EditorialHeading) -> Line:
 
 
 def _fold(text: str) -> str:
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
+    return "".join(nfkc(text).split())

@@ -73,7 +73,7 @@ class Bm25System:
     """BM25 over one view of the index alone: `words` (jieba) or `characters` (unigrams and bigrams)."""
 
     def __init__(self, assistant: Assistant, view: str) -> None:
-        self._snapshot = assistant.retriever().snapshot
+        self._snapshot = assistant.snapshot()
         self._view = view
 
     def describe(self) -> dict[str, Any]:

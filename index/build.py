@@ -1,29 +1,32 @@
 """Documents → a generation. The only writer of the index.
 
-Each document is a part of the index. One whose fingerprint is that of the last generation is copied from there; only
-the others are read, split, embedded and counted. What comes of it is what a build of all of them would have made.
+Each document is a part of the index. One whose fingerprint is that of the last generation is copied from there, or its
+whole segment is linked; only the others are read, split, embedded and counted. Of a small library that gives, byte for byte,
+what a build of all of them would give.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from corpus.library import Library, LibraryError
-from index.derive import Progress, Vectors, derive
+from corpus.library import Library
+from index.dense import Pieces
+from index.derive import Progress
+from index.gathering import Build, Last
 from index.generations import GenerationStore
-from index.parts import Part, code_fingerprint, document_part, part_fingerprint, read_part
-from index.rows import load_rows
+from index.names import Mentions, names_of
+from index.parts import code_fingerprint, document_part
 from index.segment import domain_words
-from index.shelf import Shelf, join
-from index.snapshot import load_document
-from index.storage import IndexProblem, storage_errors
-from index.types import Encoder, LateInteraction
+from index.segments import Picks, Segment, arranged, segment_files
+from index.statuses import DocumentStatus
+from index.storage import Content, IndexProblem
+from index.tables import beneath, load_array, whole
+from index.terms import BITS, character_of
+from index.types import Encoder
+from index.unfinished import UnfinishedBuild
 
 __all__ = [
     "BuildReport",
@@ -37,21 +40,6 @@ __all__ = [
 
 Archive = Callable[[str, bytes], None]
 """Called with the id of a document whose text is about to change, and its old text in UTF-8."""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentStatus:
-    """How one document fared. `kept`: it could not be read anew, and its last indexed version stays.
-
-    `reused`: nothing of it has changed, and its part was copied.
-    """
-
-    id: str
-    status: Literal["ok", "kept", "failed"]
-    passages: int
-    code: str = ""
-    message: str = ""
-    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +74,20 @@ def build_index(
     progress: Progress = lambda done, total: None,
     fresh: bool = False,
     archive: Archive | None = None,
+    vectors: Sequence[Pieces] = (),
 ) -> BuildReport:
     """Index the documents of the library and publish the result.
 
     A document that can't be read keeps its last indexed version, if there is one; the report says so. `fresh` reads
     every document anew, whatever its fingerprint says; vectors of unchanged pieces are reused all the same. `archive`
-    is called before anything is published.
+    is called before anything is published. `vectors`: pieces that were embedded elsewhere, as `index.bulk` reads them.
+    What is copied from a damaged generation is found to be so, and then `fresh` is meant.
 
     Raises:
         IndexProblem: `no_documents`, `index_locked`, `insufficient_storage` or `storage_error`.
     """
     with store.writer():
-        return write_index(library, store, encoder, progress, fresh, archive)
+        return write_index(library, store, encoder, progress, fresh, archive, vectors)
 
 
 def write_index(
@@ -107,136 +97,64 @@ def write_index(
     progress: Progress = lambda done, total: None,
     fresh: bool = False,
     archive: Archive | None = None,
+    vectors: Sequence[Pieces] = (),
 ) -> BuildReport:
     """As `build_index`, for one that holds the writer's place already."""
     started = time.perf_counter()
-    store.check_space()
-    last = _last(store, encoder, fresh)
-    reading = _read(library, last)
-    if not reading.picks:
+    made_by = {**index_fingerprint(encoder), "code": code_fingerprint()}
+    last = Last.of(store, encoder, fresh)
+    unfinished = UnfinishedBuild(store.folder / "building", made_by)
+    build = Build(library, encoder, progress, last, unfinished, vectors)
+    build.find(fresh)
+    store.check_space(build.room)
+    build.make()
+    picks = [build.picks[entry.id] for entry in library if entry.id in build.picks]
+    if not picks:
+        unfinished.clear()
         raise IndexProblem(
-            "no_documents", "没有一份可用的报告，未建索引：" + "；".join(x.message for x in reading.statuses)
+            "no_documents", "没有一份可用的报告，未建索引：" + "；".join(x.message for x in build.statuses.values())
         )
-    if last and archive:
-        _archive(last, reading.parts, archive)
-    known = [last.shelf.plain.pieces, last.shelf.expanded.pieces] if last and last.same_encoder else []
-    vectors = Vectors(encoder, known, progress, _pieces_of(last, reading.picks))
-    shelves = {_OLD: last.shelf} if last and last.reusable else {}
-    if reading.parts:
-        shelves[_NEW] = derive(reading.parts, vectors)
-    numbers = {shelf: n for n, shelf in enumerate(shelves)}
-    picks = [(numbers[shelf], n) for shelf, n in reading.picks]
+    sizes = [[share.passages for share in x.shelf.shares] for x in build.segments]
+    plan = arranged(sizes, picks)
+    if last and not last.is_checked and not _are_sound(build.segments, plan):
+        return write_index(library, store, encoder, progress, True, archive, vectors)
+    if archive:
+        build.archive(archive)
     description = {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        **index_fingerprint(encoder),
-        "code": code_fingerprint(),
+        **made_by,
         "library": library.state,
         "documents": len(picks),
-        "passages": sum(shelves[shelf].shares[n].passages for shelf, n in reading.picks),
+        "passages": sum(sizes[segment][n] for segment, n in picks),
     }
-    name = store.publish(join(list(shelves.values()), picks), description, keep=last.name if last else None)
-    return BuildReport(name, tuple(reading.statuses), vectors.embedded, vectors.reused, time.perf_counter() - started)
+    files = _files(build.segments, plan)
+    name = store.publish(files, description, keep=last.name if last else None)
+    unfinished.clear()
+    statuses = tuple(build.statuses[entry.id] for entry in library)
+    return BuildReport(name, statuses, build.embedded, build.reused, time.perf_counter() - started)
 
 
-_OLD, _NEW = 0, 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """The last sound generation: what can't be read anew is kept from it.
-
-    `reusable`: what has not changed is copied. Otherwise what is kept is derived anew.
-    """
-
-    name: str
-    shelf: Shelf
-    places: Mapping[str, int]
-    same_encoder: bool
-    reusable: bool
-
-    def part(self, number: int) -> Part:
-        """A document as it was indexed, to be derived anew."""
-        document, rows = load_document(self.shelf.documents[number]), load_rows(self.shelf.lines(number))
-        return Part(document, bytes(self.shelf.text(number)), rows, self.shelf.shares[number].note)
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What becomes of each document of the library: `picks` are the places of those that are indexed, old or new."""
-
-    picks: list[tuple[int, int]] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
-    statuses: list[DocumentStatus] = field(default_factory=list)
-
-    def add(self, part: Part) -> None:
-        self.picks.append((_NEW, len(self.parts)))
-        self.parts.append(part)
-
-
-def _last(store: GenerationStore, encoder: Encoder, fresh: bool) -> _Last | None:
+def _are_sound(segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]]) -> bool:
+    """Whether what is copied is what was written: a copy has checksums of its own, and would hide any damage."""
     try:
-        generation = store.newest_sound()[0]
-        shelf = Shelf.load(generation)
+        for number in {segment for is_whole, picks in plan if not is_whole for segment, _ in picks}:
+            segments[number].check()
     except IndexProblem:
-        return None
-    built = generation.manifest.get("encoder", {}).get("fingerprint")
-    same_code = generation.manifest.get("code") == code_fingerprint()
-    same_words = (shelf.plain.words is not None) == isinstance(encoder, LateInteraction)
-    same_encoder = built == encoder.fingerprint
-    return _Last(
-        name=generation.name,
-        shelf=shelf,
-        places={share.id: n for n, share in enumerate(shelf.shares)},
-        same_encoder=same_encoder,
-        reusable=same_encoder and same_code and same_words and not fresh,
-    )
+        return False
+    return True
 
 
-def _read(library: Library, last: _Last | None) -> _Reading:
-    reading = _Reading()
-    for entry in library:
-        fingerprint = part_fingerprint(library, entry)  # before the document is read: it may be changing just now
-        number = last.places.get(entry.id) if last else None
-        share = last.shelf.shares[number] if last and last.reusable and number is not None else None
-        if number is not None and share and share.part == fingerprint != "":
-            reading.picks.append((_OLD, number))
-            reading.statuses.append(DocumentStatus(entry.id, "ok", share.passages, message=share.note, reused=True))
-            continue
-        try:
-            part = read_part(library, entry, fingerprint)
-        except LibraryError as error:
-            reading.statuses.append(_keep(reading, last, number, error, entry.id))
-        else:
-            reading.add(part)
-            reading.statuses.append(DocumentStatus(entry.id, "ok", len(part.rows), message=part.note))
-    return reading
-
-
-def _keep(
-    reading: _Reading, last: _Last | None, number: int | None, error: LibraryError, document_id: str
-) -> DocumentStatus:
-    """The last version of a document that can't be read."""
-    if last is None or number is None:
-        return DocumentStatus(document_id, "failed", 0, error.code, error.message)
-    if last.reusable:
-        reading.picks.append((_OLD, number))
-    else:
-        reading.add(last.part(number))
-    return DocumentStatus(document_id, "kept", last.shelf.shares[number].passages, error.code, error.message)
-
-
-def _archive(last: _Last, parts: Sequence[Part], archive: Archive) -> None:
-    for part in parts:
-        number = last.places.get(part.document.id)
-        if number is not None and last.shelf.text(number) != part.text:
-            with storage_errors("保存报告的旧文"):
-                archive(part.document.id, bytes(last.shelf.text(number)))
-
-
-def _pieces_of(last: _Last | None, picks: Sequence[tuple[int, int]]) -> int:
-    """How many pieces are copied with their documents."""
-    if last is None:
-        return 0
-    bounds = last.shelf.starts[:, 0]
-    counts = np.diff(last.shelf.plain.pieces.starts[bounds] + last.shelf.expanded.pieces.starts[bounds])
-    return int(counts[[n for shelf, n in picks if shelf == _OLD]].sum())
+def _files(segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]]) -> Iterator[tuple[str, Content]]:
+    """The files of a generation, made one segment after the other: all of them at once would not fit into memory."""
+    found: list[Mentions] = []
+    letters: set[str] = set()
+    for number, (is_whole, picks) in enumerate(plan):
+        linked = segments[picks[0][0]].files if is_whole else None
+        files = dict(linked) if linked else segment_files(segments, picks)
+        yield from beneath(f"{number:03d}/", files).items()
+        for segment, n in picks:
+            made = segments[segment].shelf.made(n)
+            found.append(Mentions(made.places, made.terms))
+        keys = load_array(whole(files["plain/lexical/characters.keys.npy"]))
+        letters.update(x for key in keys[keys < 1 << BITS].tolist() if (x := character_of(key)))
+    yield "names.json", names_of(found, letters).dump()

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from index.storage import Content
-from index.tables import Array, Run, array_content, load_array, new_rows
-from index.types import Ints
+from index.storage import Content, Data
+from index.tables import Array, Run, array_content, load_array, new_rows, starts_of
+from index.terms import term_key
+from index.types import Ints, Mask
 
-_TOGETHER = 1 << 18
+Keys = npt.NDArray[np.uint64]
+MOST = 255
+"""A term that occurs more often in a passage counts so often: BM25 hardly tells such numbers apart."""
+
+_TOGETHER = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """One view: the term `t` occurs in passages `rows[o[t]:o[t + 1]]`, rising, as often as `frequencies` there says.
+    """One view: the term `keys[t]` occurs in passages `rows[o[t]:o[t + 1]]` as often as `frequencies` there says.
 
-    `terms` are sorted, and each occurs; `offsets` int64 `[terms + 1]`; `rows` and `frequencies` `[postings]`, each of the
-    smallest unsigned type that could hold them; `lengths` int32 `[passages]`, terms of each passage with repetitions.
+    `keys` uint64 `[terms]`, rising (see `index.terms`), and each occurs; `offsets` int64 `[terms + 1]`; `rows`
+    `[postings]`, rising within a term, of the smallest unsigned type that could hold them; `frequencies` uint8
+    `[postings]`, at most `MOST`; `lengths` int32 `[passages]`, terms of each passage with repetitions.
+
+    `shared` int32 `[terms]`: in how many of the passages that have expansions each term occurs; None where none has, or
+    all have. The arrays may be read-only views of mapped files.
     """
 
-    terms: Sequence[str]
+    keys: Keys
     offsets: Ints
     rows: Array
-    frequencies: Array
+    frequencies: npt.NDArray[np.uint8]
     lengths: npt.NDArray[np.int32]
+    shared: npt.NDArray[np.int32] | None = None
 
     @property
     def size(self) -> int:
@@ -40,158 +48,126 @@ class Counts:
         return len(self.lengths)
 
     def dump(self) -> dict[str, Content]:
-        """Ending of the file's name → content."""
-        arrays = {name: array_content(getattr(self, name)) for name in _ARRAYS}
-        return {"terms.txt": "\n".join(self.terms).encode("utf-8"), **{f"{k}.npy": v for k, v in arrays.items()}}
+        """Name of the file → content."""
+        arrays = {name: getattr(self, name) for name in _TYPES}
+        return {f"{name}.npy": array_content(x) for name, x in arrays.items() if x is not None}
 
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> Counts:
-        """Of files as `dump` made them.
+    def load(cls, files: Mapping[str, Data]) -> Counts:
+        """Of files as `dump` made them; nothing but their ends is looked at.
 
         Raises:
-            ValueError: they are no such files, or don't fit together.
+            KeyError or ValueError: they are no such files, or don't fit together.
         """
-        text = files["terms.txt"].decode("utf-8")
-        counts = cls(text.split("\n") if text else [], **{name: load_array(files[f"{name}.npy"]) for name in _ARRAYS})
-        if len(counts.offsets) != len(counts.terms) + 1 or not (
-            len(counts.rows) == len(counts.frequencies) == counts.offsets[-1]
-        ):
+        names = [name for name in _TYPES if name != "shared" or "shared.npy" in files]
+        arrays: dict[str, Any] = {name: load_array(files[f"{name}.npy"]) for name in names}
+        for name, array_ in arrays.items():
+            if array_.ndim != 1 or not np.issubdtype(array_.dtype, _TYPES[name]):
+                raise ValueError(f"{name} are {array_.dtype} of shape {array_.shape}")
+        counts = cls(**arrays)
+        terms, postings = len(counts.keys), len(counts.rows)
+        if len(counts.offsets) != terms + 1 or len(counts.frequencies) != postings or counts.offsets[-1] != postings:
             raise ValueError("terms and postings differ in number")
+        if counts.shared is not None and len(counts.shared) != terms:
+            raise ValueError("terms and what is shared differ in number")
         return counts
 
     @classmethod
     def joined(cls, tables: Sequence[Counts], runs: Sequence[Run]) -> Counts:
-        """The counts of rows of several tables, one behind the other."""
+        """The counts of rows of several tables, one behind the other; `shared` is not known of them."""
         places = [new_rows(runs, n, table.size) for n, table in enumerate(tables)]
-        kept = [_occurrences(table, to) for table, to in zip(tables, places, strict=True)]
-        terms, numbers = _union([_occurring(t.terms, n) for t, n in zip(tables, kept, strict=True)])
-        occurrences = np.zeros(len(terms), dtype=np.int64)
-        for held, count in zip(numbers, kept, strict=True):
-            occurrences[held] += count[count > 0]
-        sources = [_Source.of(*x) for x in zip(tables, places, numbers, kept, strict=True)]
-        offsets = np.concatenate([[0], np.cumsum(occurrences)]).astype(np.int64)
-        lengths = [tables[run.table].lengths[run.start : run.stop] for run in runs]
-        rows, frequencies = _merge(sources, offsets, sum(map(len, lengths)))
-        return cls(terms, offsets, rows, frequencies, np.concatenate([np.zeros(0, np.int32), *lengths]))
+        kept = [_occurrences(table, to >= 0) for table, to in zip(tables, places, strict=True)]
+        keys = _union([table.keys[count > 0] for table, count in zip(tables, kept, strict=True)])
+        numbers = [np.searchsorted(keys, table.keys) for table in tables]
+        occurrences = np.zeros(len(keys), dtype=np.int64)
+        for number, count in zip(numbers, kept, strict=True):
+            occurrences[number[count > 0]] += count[count > 0]
+        lengths = [np.zeros(0, np.int32), *(tables[run.table].lengths[run.start : run.stop] for run in runs)]
+        size = sum(map(len, lengths))
+        sources = [_Source(*x) for x in zip(tables, places, numbers, strict=True)]
+        offsets = starts_of([occurrences])
+        return cls(keys, offsets, *_merge(sources, offsets, size), np.concatenate(lengths, dtype=np.int32))
+
+    def shared_with(self, expanded: Counts) -> Counts:
+        """Plain counts with `shared`, where some passages have expansions and some have none.
+
+        `expanded` are the same passages' counts with their expansions: who has none has no terms there.
+        """
+        has = expanded.lengths > 0
+        if not has.any() or has[self.lengths > 0].all():
+            return replace(self, shared=None)
+        return replace(self, shared=_occurrences(self, has).astype(np.int32))
 
 
-_ARRAYS = ("offsets", "rows", "frequencies", "lengths")
+_TYPES: Mapping[str, Any] = {
+    "keys": np.uint64,
+    "offsets": np.int64,
+    "rows": np.unsignedinteger,
+    "frequencies": np.uint8,
+    "lengths": np.int32,
+    "shared": np.int32,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A table to be merged: where its rows and its terms come to stand.
-
-    `partial`: rows of it are left out; `unmoved`: none moves.
-    """
+    """A table to be merged: where its rows come to stand, -1 for those left out, and the new numbers of its terms."""
 
     table: Counts
     places: npt.NDArray[np.int32]
     numbers: Ints
-    partial: bool
-    unmoved: bool
 
-    @classmethod
-    def of(cls, table: Counts, places: npt.NDArray[np.int32], held: Ints, count: Ints) -> _Source:
-        """`held` are the new numbers of the terms that still occur, those with a `count`."""
-        # A term that is gone takes the number of the next one: it has no postings left that would use it.
-        following = np.searchsorted(np.flatnonzero(count), np.arange(len(count)))
-        numbers = np.append(held, held[-1:])[following] if len(held) else np.zeros(len(count), dtype=np.int64)
-        unmoved = bool((places == np.arange(len(places))).all())
-        return cls(table, places, numbers, bool((places < 0).any()), unmoved)
-
-    def postings(self, start: int, stop: int, bits: int) -> _Postings:
-        """Those of the new terms `[start, stop)`."""
+    def postings(self, start: int, stop: int) -> Keys:
+        """Those of the new terms `[start, stop)`, each as one number: the term, the row, the frequency."""
         first, last = np.searchsorted(self.numbers, [start, stop])
         offsets = self.table.offsets[first : last + 1]
         some = slice(int(offsets[0]), int(offsets[-1]))
-        rows, frequencies = self.table.rows[some], self.table.frequencies[some]
-        if not self.unmoved:
-            rows = self.places[rows]
-        heads: Ints = self.numbers[first:last] << bits
-        found = _Postings(np.repeat(heads, np.diff(offsets)) + rows, rows, frequencies)
-        return found.chosen(rows >= 0) if self.partial else found
+        rows = self.places[self.table.rows[some]]
+        terms = np.repeat((self.numbers[first:last] - start).astype(np.uint64) << np.uint64(40), np.diff(offsets))
+        packed: Keys = terms | rows.astype(np.uint64) << np.uint64(8) | self.table.frequencies[some]
+        return packed if rows.min(initial=0) >= 0 else packed[rows >= 0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Postings:
-    """Some postings, int64 `keys`: the number of the term above that of the row."""
+def _merge(sources: Sequence[_Source], offsets: Ints, size: int) -> tuple[Array, npt.NDArray[np.uint8]]:
+    """The rows, rising within each term, and the frequencies of all postings, so many terms at a time as fit a cache.
 
-    keys: Ints
-    rows: Array
-    frequencies: Array
-
-    def chosen(self, some: Array) -> _Postings:
-        """Those of a mask, or in an order."""
-        return _Postings(self.keys[some], self.rows[some], self.frequencies[some])
-
-    def with_others(self, other: _Postings) -> _Postings:
-        """Both together; the keys of each rise."""
-        if not len(other.keys) or not len(self.keys):
-            return other if len(other.keys) else self
-        places = np.searchsorted(self.keys, other.keys) + np.arange(len(other.keys))
-        own = np.ones(len(self.keys) + len(other.keys), dtype=np.bool_)
-        own[places] = False
-
-        def merged(mine: Array, others: Array) -> Array:
-            both = np.empty(len(own), dtype=np.result_type(mine, others))
-            both[own], both[places] = mine, others
-            return both
-
-        return _Postings(*(merged(getattr(self, x), getattr(other, x)) for x in ("keys", "rows", "frequencies")))
-
-
-def _union(lists: Sequence[Sequence[str]]) -> tuple[list[str], list[Ints]]:
-    """The terms of sorted lists, each once and sorted, and the numbers that each list's terms have there.
-
-    Linear in the first list, which may be long, where the others are short.
+    A term's number, a row and a frequency are one number of 64 bits, and one sort brings all of them in order.
     """
-    terms: list[str] = list(lists[0])
-    numbers: list[Ints] = [np.arange(len(terms))]
-    for other in lists[1:]:
-        at = np.array([bisect_left(terms, t) for t in other], dtype=np.int64)
-        is_new = np.array([n == len(terms) or terms[n] != t for n, t in zip(at.tolist(), other, strict=True)], np.bool_)
-        moved = np.arange(len(terms)) + np.searchsorted(at[is_new], np.arange(len(terms)), side="right")
-        before: Ints = np.cumsum(is_new) - is_new
-        numbers = [*(moved[x] for x in numbers), at + before]
-        terms = sorted([*terms, *(t for t, new in zip(other, is_new.tolist(), strict=True) if new)])
-    return terms, numbers
-
-
-def _occurrences(table: Counts, places: npt.NDArray[np.int32]) -> Ints:
-    """In how many of the rows that are kept each term occurs, int64 `[terms]`."""
-    if not len(table.terms) or (places >= 0).all():
-        return np.diff(table.offsets)
-    return np.add.reduceat(places[table.rows] >= 0, table.offsets[:-1], dtype=np.int64)
-
-
-def _occurring(terms: Sequence[str], count: Ints) -> Sequence[str]:
-    return terms if count.all() else [terms[n] for n in np.flatnonzero(count).tolist()]
-
-
-def _merge(sources: Sequence[_Source], offsets: Ints, size: int) -> tuple[Array, Array]:
-    """The rows, rising within each term, and the frequencies of all postings, so many terms at a time as fit a cache."""
-    rows = np.empty(offsets[-1], dtype=_row_type(size))
-    frequencies = np.empty(offsets[-1], dtype=np.result_type(*(x.table.frequencies for x in sources)))
+    rows = np.empty(offsets[-1], dtype=row_type(size))
+    frequencies = np.empty(offsets[-1], dtype=np.uint8)
     start = 0
     while start < len(offsets) - 1:
         stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + _TOGETHER, side="right")) - 1)
-        found = [source.postings(start, stop, size.bit_length()) for source in sources]
-        # The rows of a table whose documents changed places no longer rise.
-        rising = [x if (x.keys[1:] > x.keys[:-1]).all() else x.chosen(np.argsort(x.keys)) for x in found]
-        together = reduce(_Postings.with_others, rising)
+        packed = np.sort(np.concatenate([source.postings(start, stop) for source in sources]))
         some = slice(int(offsets[start]), int(offsets[stop]))
-        rows[some], frequencies[some] = together.rows, together.frequencies
+        frequencies[some] = packed & np.uint64(MOST)
+        rows[some] = packed >> np.uint64(8) & np.uint64((1 << 32) - 1)
         start = stop
-    return rows, _smallest(frequencies)
+    return rows, frequencies
 
 
-def _row_type(size: int) -> np.dtype[Any]:
+def _union(lists: Sequence[Keys]) -> Keys:
+    return np.unique(np.concatenate([np.zeros(0, np.uint64), *lists]))
+
+
+def _occurrences(table: Counts, chosen: Mask) -> Ints:
+    """In how many of the chosen rows each term occurs, int64 `[terms]`."""
+    if chosen.all():
+        return np.diff(table.offsets)
+    found = np.zeros(len(table.keys), dtype=np.int64)
+    start = 0
+    while start < len(found):
+        stop = max(start + 1, int(np.searchsorted(table.offsets, table.offsets[start] + _TOGETHER, side="right")) - 1)
+        offsets = table.offsets[start : stop + 1]
+        held = chosen[table.rows[int(offsets[0]) : int(offsets[-1])]]
+        found[start:stop] = np.add.reduceat(held, offsets[:-1] - offsets[0], dtype=np.int64)
+        start = stop
+    return found
+
+
+def row_type(size: int) -> np.dtype[Any]:
+    """The smallest unsigned type of a row among so many."""
     return np.min_scalar_type(max(size - 1, 0))
-
-
-def _smallest(frequencies: Array) -> Array:
-    return frequencies.astype(np.min_scalar_type(int(frequencies.max(initial=0))), copy=False)
 
 
 class Counting:
@@ -212,18 +188,18 @@ class Counting:
 
     def counts(self) -> Counts:
         """All that was added."""
-        terms = sorted(self._numbers)
-        places = np.empty(len(terms), dtype=np.int64)
-        places[[self._numbers[t] for t in terms]] = np.arange(len(terms))
+        keys = np.array([term_key(t) for t in self._numbers], dtype=np.uint64)
+        by_key = np.argsort(keys)
+        places = np.empty(len(keys), dtype=np.int64)
+        places[by_key] = np.arange(len(keys))
         numbers, lengths = places[np.array(self._terms)], np.array(self._lengths)
         rows = np.repeat(np.arange(len(lengths)), np.array(self._distinct))
         order = np.argsort(numbers * max(len(lengths), 1) + rows)
-        occurrences = np.bincount(numbers, minlength=len(terms))
         return Counts(
-            terms=terms,
-            offsets=np.concatenate([[0], np.cumsum(occurrences)]).astype(np.int64),
-            rows=rows[order].astype(_row_type(len(lengths))),
-            frequencies=_smallest(np.array(self._frequencies)[order]),
+            keys=keys[by_key],
+            offsets=starts_of([np.bincount(numbers, minlength=len(keys))]),
+            rows=rows[order].astype(row_type(len(lengths))),
+            frequencies=np.minimum(np.array(self._frequencies)[order], MOST).astype(np.uint8),
             lengths=lengths.astype(np.int32),
         )
 
@@ -233,7 +209,7 @@ def dump_views(views: Mapping[str, Counts]) -> dict[str, Content]:
     return {f"{view}.{name}": data for view, counts in views.items() for name, data in counts.dump().items()}
 
 
-def load_views(files: Mapping[str, bytes], names: Sequence[str]) -> dict[str, Counts]:
+def load_views(files: Mapping[str, Data], names: Sequence[str]) -> dict[str, Counts]:
     """Of files as `dump_views` made them; raises as `Counts.load`."""
     return {
         view: Counts.load({k.removeprefix(f"{view}."): v for k, v in files.items() if k.startswith(f"{view}.")})

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 _COPY = 0.8
 """Share of common pairs of characters (Jaccard) from which one text counts as a copy of another."""
 
 
-def defer_copies(texts: Sequence[str], wanted: int) -> list[int]:
-    """The places of `texts`, best first, with copies of a better text moved behind all others.
+def defer_copies(texts: Iterable[str], count: int, wanted: int) -> list[int]:
+    """The places of `count` texts, best first, with copies of a better text moved behind all others.
 
-    Only until `wanted` different ones are found: what follows them is not looked at.
+    Only until `wanted` different ones are found: what follows them is not looked at, nor taken from `texts`.
     """
     first: list[int] = []
     copies: list[int] = []
     seen: list[set[tuple[str, str]]] = []
-    for n, text in enumerate(texts):
+    following = iter(texts)
+    for n in range(count):
         if len(first) >= wanted:
             first.append(n)
             continue
-        terms = set(pairwise(text))
+        terms = set(pairwise(next(following)))
         is_copy = any(_alike(terms, other) for other in seen)
         (copies if is_copy else first).append(n)
         seen.append(terms)

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
 import re
-import socket
 import zlib
 from collections.abc import Sequence
-from functools import lru_cache
 from importlib.resources import files
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus.types import Span
+from index.groups import Groups
 from index.segment import is_han, normalise, runs
-from index.types import Encoder, Floats, Ints
+from index.transformer import SentenceTransformerEncoder, prompts_of
+from index.types import Encoder, EncoderUnavailable, Floats, Ints
+from index.vectors import map_tensors, unit_rows
+
+__all__ = [
+    "BUNDLED",
+    "BundledEncoder",
+    "EncoderUnavailable",
+    "SentenceTransformerEncoder",
+    "damaged_files",
+    "load_encoder",
+    "prompts_of",
+    "read_fingerprint",
+    "unit_rows",
+]
 
 BUNDLED = "bundled"
-_HUB_SECONDS = 5
-
-
-class EncoderUnavailable(Exception):
-    """An encoder can't be loaded; the message says in Chinese why and what to do."""
 
 
 def load_encoder(name: str) -> Encoder:
@@ -50,12 +54,13 @@ class BundledEncoder:
     def __init__(self, folder: Path | None = None) -> None:
         from tokenizers import Tokenizer
 
+        self.is_shipped = folder is None
         folder = folder or Path(str(files("index"))) / "bundled"
         try:
             self.fingerprint = read_fingerprint(folder)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             tensors = map_tensors(folder / "model.safetensors")
-            self._rows, self._scales, self._weights = (tensors[x] for x in ("embeddings", "scales", "weights"))
+            self._rows, self._scales, self._weights = (np.asarray(tensors[x]) for x in _TENSORS)
         except Exception as error:  # tokenizers raises bare Exception
             raise EncoderUnavailable(
                 f"随附的编码器不完整（{folder.name}：{type(error).__name__}）。请重新获取本项目的 index/bundled/。"
@@ -67,25 +72,44 @@ class BundledEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
         """float32 `[len(texts), dim]`, as `Encoder` says: the weighted mean of the words."""
-        return self._encode(texts)
+        return self.means(self._bags(texts))
 
     def encode_passages(self, texts: Sequence[str]) -> Floats:
         """float32 `[len(texts), dim]`, as `Encoder` says: the weighted mean of the words."""
-        return self._encode(texts)
+        return self.means(self._bags(texts))
 
     def units(self, texts: Sequence[str]) -> list[Ints]:
         """The distinct words of each text as ids, int64, rising."""
+        bags = self._bags(texts)
+        return np.split(bags.values, bags.starts[1:-1]) if bags.size else []
+
+    def line_units(self, han: Sequence[str], latin: Sequence[str], lines: Ints) -> Groups:
+        """The words of lines that are cut into runs already, as `LineEncoder` says."""
+        encodings = self._tokenizer.encode_batch_fast(han, add_special_tokens=False)
+        words = Groups.of([encoding.ids for encoding in encodings])
+        is_known = words.values != _UNKNOWN
+        named = {run: [unit for unit, _ in self._latin(run)] for run in set(latin)}
+        names = Groups.of([named[run] for run in latin])
+        owners = np.concatenate([words.owners()[is_known], np.repeat(lines, names.lengths)])
+        return Groups.sorted_from(owners, np.concatenate([words.values[is_known], names.values]), len(han))
+
+    def means(self, bags: Groups) -> Floats:
+        """float32 `[bags, dim]`: the weighted means of distinct words, as unit vectors."""
+        units, places = np.unique(bags.values, return_inverse=True)
+        vectors, weights = self.unit_vectors(units), self.unit_weights(units)
+        means = np.zeros((bags.size, self.dim), dtype=np.float32)
+        # One small product a text: a large one for many texts would mostly multiply zeros, and reduceat is slower.
+        for n, (start, end) in enumerate(pairwise(bags.starts.tolist())):
+            chosen = places[start:end]
+            np.dot(weights[chosen], vectors[chosen], out=means[n])
+        return unit_rows(means)
+
+    def _bags(self, texts: Sequence[str]) -> Groups:
         split = [runs(normalise(text)) for text in texts]
         han = [" ".join(run for run in pieces if is_han(run)) for pieces in split]
-        encodings = self._tokenizer.encode_batch_fast(han, add_special_tokens=False)
-        found = []
-        for pieces, encoding in zip(split, encodings, strict=True):
-            ids = {i for i in encoding.ids if i != _UNKNOWN}
-            for run in pieces:
-                if not is_han(run):
-                    ids.update(unit for unit, _ in self._latin(run))
-            found.append(np.array(sorted(ids), dtype=np.int64))
-        return found
+        latin = [[run for run in pieces if not is_han(run)] for pieces in split]
+        lines = np.repeat(np.arange(len(texts)), [len(x) for x in latin])
+        return self.line_units(han, list(chain.from_iterable(latin)), lines).distinct()
 
     def located(self, pieces: Sequence[str]) -> list[list[tuple[int, Span]]]:
         """The words of each run of normalised text, in order: its id as `units` gives it, and where it stands in the run."""
@@ -103,21 +127,14 @@ class BundledEncoder:
         """float32 `[len(units), dim]`, rows of length 1."""
         rows = self._row(units)
         vectors: Floats = self._rows[rows].astype(np.float32) * self._scales[rows, None]
-        for n in np.flatnonzero(units >= self.size):
-            vectors[n] += _signs((int(units[n]) - self.size) // 2, self.dim)
+        hashed = np.flatnonzero(units >= self.size)
+        vectors[hashed] += _signs((units[hashed] - self.size) // 2, self.dim)
         return unit_rows(vectors)
 
     def unit_weights(self, units: Ints) -> Floats:
         """What each word counts in a question, float32 `[len(units)]`."""
         weights: Floats = np.asarray(self._weights[self._row(units)], dtype=np.float32)
         return weights
-
-    def _encode(self, texts: Sequence[str]) -> Floats:
-        means = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for n, units in enumerate(self.units(texts)):
-            if units.size:
-                means[n] = self.unit_weights(units) @ self.unit_vectors(units)
-        return unit_rows(means)
 
     def _row(self, units: Ints) -> Ints:
         """Rows of the table: the shared ones of numbers and names for what is hashed."""
@@ -140,6 +157,7 @@ class BundledEncoder:
         return self.size + 2 * (zlib.crc32(piece.encode("utf-8")) % _HASHES) + is_name
 
 
+_TENSORS = ("embeddings", "scales", "weights")
 _UNKNOWN, _NUMBER, _NAME = 0, 1, 2
 _HASHES = 2**24
 _PIECES = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
@@ -147,100 +165,12 @@ _PIECES = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
 _ENDINGS = (("", ""), ("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ed", ""), ("ing", "e"), ("ed", "e"))
 
 
-@lru_cache(maxsize=4096)
-def _signs(number: int, dim: int) -> Floats:
-    """±1/√dim, `dim` of them, from a hash: vectors of different words are all but at right angles."""
-    digest = hashlib.blake2b(number.to_bytes(8, "little"), digest_size=dim // 8).digest()
-    bits = np.unpackbits(np.frombuffer(digest, dtype=np.uint8)).astype(np.float32)
+def _signs(numbers: Ints, dim: int) -> Floats:
+    """±1/√dim, float32 `[len(numbers), dim]`, from hashes: vectors of different words are all but at right angles."""
+    digests = [hashlib.blake2b(n.to_bytes(8, "little"), digest_size=dim // 8).digest() for n in numbers.tolist()]
+    bits = np.unpackbits(np.frombuffer(b"".join(digests), dtype=np.uint8)).reshape(-1, dim).astype(np.float32)
     signs: Floats = (bits * 2 - 1) / np.float32(np.sqrt(dim))
     return signs
-
-
-# Prompts of families whose models do not name them in their own configuration: query, passage.
-_E5_TASK = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: "
-_PROMPTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
-    (re.compile(r"e5-.*instruct", re.IGNORECASE), _E5_TASK, ""),
-    (re.compile(r"(?:^|[/-])e5-", re.IGNORECASE), "query: ", "passage: "),
-    (re.compile(r"bge-(?:small|base|large)-zh", re.IGNORECASE), "为这个句子生成表示以用于检索相关文章：", ""),
-    (
-        re.compile(r"bge-(?:small|base|large)-en", re.IGNORECASE),
-        "Represent this sentence for searching relevant passages: ",
-        "",
-    ),
-    (re.compile(r"qwen3-embedding", re.IGNORECASE), _E5_TASK.rstrip(" "), ""),
-)
-
-
-def prompts_of(name: str, configured: dict[str, str]) -> tuple[str, str]:
-    """The query and the passage prompt of a model: those of its own configuration, else its family's."""
-    query = configured.get("query") or ""
-    passage = configured.get("passage") or configured.get("document") or ""
-    if query or passage:
-        return query, passage
-    for pattern, family_query, family_passage in _PROMPTS:
-        if pattern.search(name):
-            return family_query, family_passage
-    return "", ""
-
-
-class SentenceTransformerEncoder:
-    """Any sentence-transformers model. The library and torch are imported here and nowhere else."""
-
-    def __init__(self, name: str) -> None:
-        self._model = _load_sentence_transformer(name)
-        self._query_prompt, self._passage_prompt = prompts_of(name, dict(self._model.prompts or {}))
-        self.name = name
-        self.dim = int(self._model.encode_document([""]).shape[1])
-        self.fingerprint = self._fingerprint()
-
-    def encode_queries(self, texts: Sequence[str]) -> Floats:
-        """float32 `[len(texts), dim]`, as `Encoder` says."""
-        return self._encode(texts, self._query_prompt)
-
-    def encode_passages(self, texts: Sequence[str]) -> Floats:
-        """float32 `[len(texts), dim]`, as `Encoder` says."""
-        return self._encode(texts, self._passage_prompt)
-
-    def _encode(self, texts: Sequence[str], prompt: str) -> Floats:
-        if not texts:
-            return np.zeros((0, self.dim), dtype=np.float32)
-        vectors = self._model.encode(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
-        return unit_rows(np.asarray(vectors, dtype=np.float32))
-
-    def _fingerprint(self) -> str:
-        """Of the weights themselves (a sample of every tensor), the prompts and the input limit: names lie."""
-        digest = hashlib.sha256(repr((self._query_prompt, self._passage_prompt, self._model.max_seq_length)).encode())
-        for key, tensor in sorted(self._model.state_dict().items()):
-            flat = tensor.detach().flatten()
-            sample = flat[:: max(1, flat.numel() // 1024)].float().cpu().numpy()
-            digest.update(repr((key, tuple(tensor.shape))).encode() + sample.tobytes())
-        return digest.hexdigest()
-
-
-def unit_rows(vectors: Floats) -> Floats:
-    """Rows divided by their length; a zero row stays zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12)
-    return unit
-
-
-def map_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The tensors of a safetensors file (8 bytes of length, a JSON header, the data), mapped, not read.
-
-    A question touches a few rows of the table: reading it all would double the memory of `kewen ask`.
-
-    Raises:
-        ValueError, KeyError or OSError: it is no such file, or a part of it is missing.
-    """
-    types = {"I8": np.int8, "F32": np.float32}
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    return {
-        name: np.memmap(path, types[x["dtype"]], "r", 8 + length + x["data_offsets"][0], tuple(x["shape"]))
-        for name, x in header.items()
-    }
 
 
 def read_fingerprint(folder: Path) -> str:
@@ -257,45 +187,3 @@ def damaged_files(folder: Path) -> list[str]:
         for name, sha256 in sums.items()
         if not (folder / name).is_file() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256
     ]
-
-
-def _load_sentence_transformer(name: str) -> Any:  # noqa: ANN401 - the library has no types
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise EncoderUnavailable(
-            f'编码器 {name} 需要 sentence-transformers。请运行：python -m pip install "kewen[transformers]"'
-        ) from error
-    local = Path(name).expanduser()
-    if name.startswith((".", "/", "~")) and not local.is_dir():
-        raise EncoderUnavailable(f"没有模型文件夹 {name}。请检查路径，或改用随附的编码器：--encoder {BUNDLED}")
-    source = str(local) if local.is_dir() else name
-    for library in ("huggingface_hub", "transformers", "sentence_transformers"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)  # their retries are no message for a user
-    try:
-        return SentenceTransformer(source, local_files_only=True)  # what is here already needs no hub
-    except Exception as error:  # the library raises many kinds, from OSError to its hub's own
-        failure = error
-    if not local.is_dir() and _hub_answers():
-        try:
-            return SentenceTransformer(source)
-        except Exception as error:
-            failure = error
-    raise EncoderUnavailable(
-        f"载入不了模型 {name}：本机没有，也连不上模型站（{type(failure).__name__}）。"
-        f"请把模型文件夹拷到本机后写明路径，或改用随附的编码器：--encoder {BUNDLED}"
-    ) from failure
-
-
-def _hub_answers() -> bool:
-    """Whether the model hub can be reached at all: its own client would try for minutes."""
-    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
-        return False
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True  # only the client knows the way
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    try:
-        socket.create_connection((address.hostname or "", address.port or 443), timeout=_HUB_SECONDS).close()
-    except OSError:
-        return False
-    return True

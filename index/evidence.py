@@ -22,9 +22,9 @@ from index.highlight import query_weights
 from index.interaction import Bag, InteractionIndex, share
 from index.kinds import Wanted, fits, focus, wanted
 from index.query import Part, named_places
+from index.ranking import Source
 from index.rows import Row
 from index.segment import characters
-from index.snapshot import Snapshot
 from index.types import Floats, Hit, LateInteraction, Mask
 
 _LONG = 120
@@ -112,20 +112,20 @@ class _Reading:
 class EvidenceReader:
     """Reads hits of one snapshot; keeps the passages that it took apart last."""
 
-    def __init__(self, snapshot: Snapshot, encoder: LateInteraction, fingerprint: str = "") -> None:
+    def __init__(self, snapshot: Source, encoder: LateInteraction, fingerprint: str = "") -> None:
         """`fingerprint` is the encoder's."""
         self._snapshot = snapshot
         self._encoder = encoder
         self._readings: OrderedDict[str, _Reading] = OrderedDict()
         # The vectors that the index was built with, where they are this encoder's; its own table stays untouched.
         built = snapshot.description.get("encoder", {}).get("fingerprint")
-        self._at_hand = snapshot.expanded.words if built == fingerprint else None
+        self._at_hand = snapshot.words if built == fingerprint else None
 
     def read(self, part: Part, hits: Sequence[Hit], expansions: bool = True) -> Evidence:
         """The candidates of the hits for a question; `expansions=False` takes no notice of what people may ask."""
         bag = Bag.of(self._encoder, part.text)
         wants = wanted(part.text)
-        weights = query_weights(part.text, self._snapshot.weight)
+        weights = query_weights(part.text, self._snapshot.weights)
         in_words = self._snapshot.coverage(part.text)
         candidates: list[Candidate] = []
         around: list[Around] = []

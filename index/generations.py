@@ -2,42 +2,62 @@
 
 A generation is written to a folder of its own, hashed while it is written, fsynced and renamed; only then
 does `CURRENT`, replaced atomically, name it. So whatever moment a writer is killed at, a reader finds the
-old index or the new one. Readers check every sha256 before anything is parsed.
+old index or the new one. Readers check every sha256 before anything is parsed; of a large generation, which is mapped,
+every size, and the sha256 of all that is parsed. What its tables hold is checked by `check`, and what is shown row by row.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from corpus.storage import replace_synced, sync_folder, write_synced
-from index.storage import Content, IndexProblem, storage_errors
+from index.locking import locked
+from index.storage import (
+    Content,
+    Data,
+    IndexProblem,
+    check_file,
+    check_sum,
+    found_sha256,
+    map_file,
+    storage_errors,
+    unreadable,
+    write_content,
+)
 
-FORMAT = 4
+FORMAT = 5
 _NAME = re.compile(r"gen-(\d{6,})")
 _MANIFEST = "manifest.json"
 _MIB = 1 << 20
+Files = Mapping[str, Content] | Iterable[tuple[str, Content]]
+"""Content by the name of its file; of much, one after the other."""
 _SPARE = 64 * _MIB
+MAPPED = 64 * _MIB
+"""A generation of more bytes is mapped and not read."""
+# Tables that are touched row by row: all else of a mapped generation is checked when it is opened.
+_TABLES = ("passages.jsonl", "texts.bin", "documents.jsonl", "parts.jsonl", ".npy", "keys.bin")
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A verified generation: its name, its manifest, and the bytes of each file as they were checked."""
+    """A verified generation: its name, its manifest, and the bytes of each file as they were checked.
+
+    `folder` is where it stands; where `mapped`, its tables' sha256 are not checked yet.
+    """
 
     name: str
     manifest: Mapping[str, Any]
-    files: Mapping[str, bytes]
+    files: Mapping[str, Data]
+    folder: Path
+    mapped: bool = False
 
 
 class GenerationStore:
@@ -45,6 +65,7 @@ class GenerationStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.distrusted: dict[str, str] = {}  # found to be damaged since they were opened, and how, in Chinese
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -69,8 +90,8 @@ class GenerationStore:
                     return generation, notes + problems
             # Another generation was published meanwhile, and the one being read may have been removed.
 
-    def newest_sound(self) -> tuple[Generation, list[str]]:
-        """As `open`, for one that holds the writer's place already."""
+    def newest_sound(self, whole: bool = False) -> tuple[Generation, list[str]]:
+        """As `open`, for one that holds the writer's place already. `whole`: tables of a mapped one are checked too."""
         names = self.names()
         current = self.current_name()
         problems: list[str] = []
@@ -85,6 +106,8 @@ class GenerationStore:
         for name in reversed(names):
             try:
                 generation = self.read(name)
+                if whole:
+                    self.check(generation)
             except IndexProblem as problem:
                 codes.add(problem.code)
                 problems.append(problem.message)
@@ -101,22 +124,31 @@ class GenerationStore:
             IndexProblem: `index_damaged`, naming the file with its expected and found sha256, or
                 `index_incompatible`.
         """
+        if name in self.distrusted:
+            raise IndexProblem("index_damaged", self.distrusted[name])
         folder = self.folder / name
         manifest = self._read_manifest(folder)
-        files: dict[str, bytes] = {}
+        sizes: Mapping[str, int] = manifest["sizes"]
+        is_large = sum(sizes.values()) > MAPPED
+        files: dict[str, Data] = {}
         for file, expected in manifest["files"].items():
             try:
-                data = (folder / file).read_bytes()
+                data = map_file(folder / file) if is_large else (folder / file).read_bytes()
             except OSError as error:
-                raise IndexProblem("index_damaged", f"索引 {name} 的 {file} 读不出来（{error.strerror}）") from error
-            found = hashlib.sha256(data).hexdigest()
-            if found != expected:
-                raise IndexProblem(
-                    "index_damaged",
-                    f"索引 {name} 的 {file} 已损坏（sha256 应为 {expected[:12]}…，实为 {found[:12]}…）",
-                )
+                raise unreadable(f"索引 {name} 的 {file} ", error) from error
+            if not is_large or not file.endswith(_TABLES) or len(data) != sizes[file]:
+                check_sum(found_sha256(data), expected, f"索引 {name} 的 {file} ")
             files[file] = data
-        return Generation(name, manifest, files)
+        return Generation(name, manifest, files, folder, is_large)
+
+    def check(self, generation: Generation) -> None:
+        """Check every file of a generation that was mapped.
+
+        Raises:
+            IndexProblem: `index_damaged`, naming the file.
+        """
+        for file, expected in generation.manifest["files"].items() if generation.mapped else ():
+            check_file(generation.folder / file, expected, f"索引 {generation.name} 的 {file} ")
 
     def names(self) -> list[str]:
         """The generations on disk, oldest first."""
@@ -157,7 +189,9 @@ class GenerationStore:
                 f"索引 {folder.name} 的格式为 {manifest['format']}，本程序只读格式 {FORMAT}",
             )
         files = manifest["files"]
-        if any(".." in Path(name).parts or Path(name).is_absolute() for name in files):
+        if files.keys() != manifest["sizes"].keys() or any(
+            ".." in Path(name).parts or Path(name).is_absolute() for name in files
+        ):
             raise IndexProblem("index_damaged", f"索引 {folder.name} 的 {_MANIFEST} 指向了别处的文件")
         return dict(manifest)
 
@@ -172,43 +206,19 @@ class GenerationStore:
         Raises:
             IndexProblem: `index_locked`, naming the holder, or `storage_error`.
         """
-        with self._locked(wait):
+        with locked(self.folder, wait):
             with storage_errors("写入索引"):
                 self._discard_unfinished()
             yield
 
-    @contextmanager
-    def _locked(self, wait: float) -> Iterator[None]:
-        with storage_errors("写入索引"):
-            for folder in (self.folder.parent, self.folder):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = FileLock(self.folder / "writer.lock", mode=0o600)
-            try:
-                lock.acquire(timeout=wait)
-            except Timeout as error:
-                raise IndexProblem(
-                    "index_locked", f"另一个程序正在写索引{self._holder()}。请等它结束后再试。"
-                ) from error
-        try:
-            with storage_errors("写入索引"):
-                holder = {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-                write_synced(self.folder / "writer.json", json.dumps(holder).encode("utf-8"))
-            yield
-        finally:
-            with suppress(OSError):
-                (self.folder / "writer.json").unlink(missing_ok=True)
-            lock.release()
-
-    def check_space(self) -> None:
-        """A new generation beside the current one needs room: better said before the work than after it.
+    def check_space(self, most: int = 0) -> None:
+        """A new generation beside the current one needs room, `most` bytes of it: better said before the work than after.
 
         Raises:
             IndexProblem: `insufficient_storage`, with what is free and what is needed.
         """
         with storage_errors("写入索引"):
-            current = self.folder / (self.current_name() or "CURRENT")
-            size = sum(path.lstat().st_size for path in current.rglob("*"))
-            free, needed = shutil.disk_usage(self.folder).free, 2 * size + _SPARE
+            free, needed = shutil.disk_usage(self.folder).free, most + _SPARE
         if free < needed:
             raise IndexProblem(
                 "insufficient_storage",
@@ -216,7 +226,7 @@ class GenerationStore:
                 "请腾出空间后再试，原有资料与索引未受影响。",
             )
 
-    def publish(self, files: Mapping[str, Content], description: Mapping[str, Any], keep: str | None = None) -> str:
+    def publish(self, files: Files, description: Mapping[str, Any], keep: str | None = None) -> str:
         """Write a new generation and make it the current one; returns its name. Call within `writer`.
 
         `keep` names the generation to keep beside it, the one known to be sound; by default the one before.
@@ -246,21 +256,20 @@ class GenerationStore:
             if current and name != current:
                 self._remove(name)
 
-    def _write_files(self, folder: Path, files: Mapping[str, Content], description: Mapping[str, Any]) -> None:
+    def _write_files(self, folder: Path, files: Files, description: Mapping[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        sums = {}
-        for file, data in files.items():
-            path = folder / file
+        written = {}
+        for file, content in files.items() if isinstance(files, Mapping) else files:
             for parent in reversed(PurePath(file).parents):
                 (folder / parent).mkdir(mode=0o700, exist_ok=True)
-            sums[file] = write_synced(path, *([data] if isinstance(data, bytes) else data))
-        manifest = {"format": FORMAT, **description, "files": sums}
+            written[file] = write_content(folder / file, content)
+        sums, sizes = ({file: x[n] for file, x in written.items()} for n in range(2))
+        manifest = {"format": FORMAT, **description, "files": sums, "sizes": sizes}
         write_synced(
             folder / _MANIFEST, json.dumps({**manifest, "sha256": _checksum(manifest)}, indent=1).encode("utf-8")
         )
-        for path in {folder / parent for file in files for parent in PurePath(file).parents}:
-            sync_folder(path)
+        sync_folders(folder, written)
 
     def _prune(self, current: str, keep: str | None) -> None:
         """Keep the current generation and one before it, for rollback."""
@@ -296,17 +305,15 @@ class GenerationStore:
         """At a start, unless a writer is at work or the folder is read-only; returns how many were removed."""
         with suppress(IndexProblem, OSError):
             if self.folder.is_dir() and self._unfinished():
-                with self._locked(0):
+                with locked(self.folder, 0):
                     return self._discard_unfinished()
         return 0
 
-    def _holder(self) -> str:
-        for _ in range(10):  # it may be writing its name just now
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                holder = json.loads((self.folder / "writer.json").read_bytes())
-                return f"（进程 {int(holder['pid'])}，自 {str(holder['since'])[:19]}）"
-            time.sleep(0.02)
-        return ""
+
+def sync_folders(folder: Path, files: Iterable[str]) -> None:
+    """fsync all folders that these files stand in."""
+    for path in {folder / parent for file in files for parent in PurePath(file).parents}:
+        sync_folder(path)
 
 
 def _number(name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from corpus.sentences import sentence_spans
 from corpus.types import Span
@@ -15,9 +15,9 @@ _FIGURE_BONUS = 0.25
 _ALSO = 0.95
 
 
-def query_weights(query: str, weight: Callable[[str], float]) -> dict[str, float]:
+def query_weights(query: str, weights: Callable[[Collection[str]], Mapping[str, float]]) -> Mapping[str, float]:
     """The query's character terms and names, each with its rarity in the index."""
-    return {term: weight(term) for term in set(characters(query))}
+    return weights(set(characters(query)))
 
 
 def best_sentences(text: str, weights: Mapping[str, float], query: str) -> list[Span]:

@@ -7,23 +7,23 @@ word vectors; the threshold keeps chance likeness out).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from index.storage import Content
-from index.tables import Run, array_content, load_array, starts_of
+from index.tables import starts_of
 from index.types import Floats, Ints, LateInteraction
+from index.words import Words
 
 THRESHOLD = 0.2
 """Cosine below which two words have nothing to do with each other; the vectors were trained with it."""
 
 _AT_HAND = 20_000
 _CELLS = 4_000_000
-_BATCH = 1024
+_SLOTS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,92 +40,19 @@ class Bag:
         return cls(units, encoder.unit_vectors(units), encoder.unit_weights(units))
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The distinct words of many texts as they are stored, and the vectors of all words that occur.
+class InteractionIndex:
+    """Words of many texts in one or more tables, to be matched with those of a question.
 
-    `units` int64 `[vocabulary]`, rising; `vectors` int8 `[vocabulary, dim]` with `scales` float32
-    `[vocabulary]`; the words of text `n` are `terms[starts[n]:starts[n + 1]]`, int32, numbers of the vocabulary.
+    Texts are numbered through all tables. Nothing is converted when it is made: a question reads what it needs.
     """
 
-    units: Ints
-    vectors: npt.NDArray[np.int8]
-    scales: Floats
-    starts: Ints
-    terms: npt.NDArray[np.int32]
-
-    @property
-    def size(self) -> int:
-        """How many texts."""
-        return len(self.starts) - 1
-
-    @classmethod
-    def build(cls, encoder: LateInteraction, texts: Sequence[str], at_hand: InteractionIndex | None = None) -> Words:
-        """Of texts; the vectors of words that another index holds are taken from `at_hand`, not from the encoder."""
-        bags = [bag for n in range(0, len(texts), _BATCH) for bag in encoder.units(texts[n : n + _BATCH])]
-        together = np.concatenate([*bags, np.zeros(0, np.int64)])
-        units = np.unique(together)
-        vectors = at_hand.unit_vectors(units, encoder) if at_hand else encoder.unit_vectors(units)
-        scales = np.abs(vectors).max(axis=1, initial=1e-12) / 127
-        return cls(
-            units=units,
-            vectors=np.rint(vectors / scales[:, None]).astype(np.int8),
-            scales=scales.astype(np.float32),
-            starts=np.cumsum([0, *(len(bag) for bag in bags)]).astype(np.int64),
-            terms=np.searchsorted(units, together).astype(np.int32),
-        )
-
-    def dump(self) -> dict[str, Content]:
-        """File name → content, npy without pickle."""
-        return self.joined([self], [Run(0, 0, self.size)])
-
-    @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> Words:
-        """Of files as `dump` made them.
-
-        Raises:
-            ValueError: they are no such files, or don't fit together.
-        """
-        words = cls(**{x.name: load_array(files[f"{x.name}.npy"]) for x in fields(cls)})
-        if len(words.terms) != (words.starts[-1] if len(words.starts) else -1):
-            raise ValueError("words and texts differ in number")
-        if not len(words.units) == len(words.vectors) == len(words.scales):
-            raise ValueError("words and vectors differ in number")
-        return words
-
-    @classmethod
-    def joined(cls, tables: Sequence[Words], runs: Sequence[Run]) -> dict[str, Content]:
-        """The files of texts of several tables, one behind the other, with the words that occur in them."""
-        chosen = [(run.table, tables[run.table], run) for run in runs]
-        spans = [(n, t.terms[slice(*t.starts[[run.start, run.stop]].tolist())]) for n, t, run in chosen]
-        used = [np.zeros(len(table.units), dtype=np.bool_) for table in tables]
-        for n, terms in spans:
-            used[n][terms] = True
-        units = np.unique(np.concatenate([t.units[mask] for t, mask in zip(tables, used, strict=True)]))
-        vectors = np.zeros((len(units), tables[-1].vectors.shape[1]), dtype=np.int8)
-        scales = np.zeros(len(units), dtype=np.float32)
-        numbers = []
-        for table, mask in zip(tables, used, strict=True):
-            places = np.searchsorted(units, table.units).astype(np.int32)
-            numbers.append(places)
-            vectors[places[mask]] = table.vectors[mask]
-            scales[places[mask]] = table.scales[mask]
-        lengths = [np.diff(t.starts[run.start : run.stop + 1]) for _, t, run in chosen]
-        return {
-            "units.npy": array_content(units),
-            "vectors.npy": array_content(vectors),
-            "scales.npy": array_content(scales),
-            "starts.npy": array_content(starts_of(lengths)),
-            "terms.npy": array_content(np.zeros(0, np.int32), *(numbers[n][terms] for n, terms in spans)),
-        }
-
-
-class InteractionIndex:
-    """Words of many texts, to be matched with those of a question."""
-
-    def __init__(self, words: Words) -> None:
-        self.units, self.starts, self.terms = words.units, words.starts, words.terms
-        self._vectors, self._scales = words.vectors, words.scales
+    def __init__(self, tables: Sequence[Words]) -> None:
+        """Raises ValueError where there is no table."""
+        if not tables:
+            raise ValueError("no table of words")
+        self._tables = tuple(tables)
+        self._firsts = starts_of([np.array([table.size for table in tables])])
+        self._offsets = starts_of([np.array([len(table.units) for table in tables])])
         self._floats: Floats | None = None
 
     @classmethod
@@ -133,69 +60,172 @@ class InteractionIndex:
         cls, encoder: LateInteraction, texts: Sequence[str], at_hand: InteractionIndex | None = None
     ) -> InteractionIndex:
         """As `Words.build`."""
-        return cls(Words.build(encoder, texts, at_hand))
+        return cls([Words.build(encoder, texts, at_hand)])
 
     @property
     def size(self) -> int:
         """How many texts."""
-        return len(self.starts) - 1
+        return int(self._firsts[-1])
+
+    @property
+    def tables(self) -> Sequence[Words]:
+        """The tables, in their order."""
+        return self._tables
+
+    @property
+    def units(self) -> Ints:
+        """The words of each table, one table behind the other, int64; of a single table they are distinct."""
+        return np.concatenate([table.units for table in self._tables])
+
+    def units_of(self, row: int) -> Ints:
+        """The words of one text, int64, rising."""
+        n = self._table_of(row)
+        table, local = self._tables[n], row - int(self._firsts[n])
+        units: Ints = table.units[table.terms[table.starts[local] : table.starts[local + 1]]]
+        return units
 
     def unit_vectors(self, units: Ints, encoder: LateInteraction) -> Floats:
-        """The vectors of some words, float32 `[len(units), dim]`; from the encoder where the vocabulary lacks one."""
-        places = np.minimum(np.searchsorted(self.units, units), max(len(self.units) - 1, 0))
-        held = self.units[places] == units if len(self.units) else np.zeros(len(units), dtype=np.bool_)
+        """The vectors of some words, float32 `[len(units), dim]`; from the encoder where no table has one."""
         vectors = np.empty((len(units), encoder.dim), dtype=np.float32)
-        vectors[held] = self._vectors[places[held]].astype(np.float32) * self._scales[places[held], None]
-        if not held.all():
-            vectors[~held] = encoder.unit_vectors(units[~held])
+        missing = np.arange(len(units))
+        for table in self._tables:
+            if not missing.size:
+                return vectors
+            if len(table.units):
+                places = np.minimum(np.searchsorted(table.units, units[missing]), len(table.units) - 1)
+                held = table.units[places] == units[missing]
+                used = places[held]
+                vectors[missing[held]] = table.vectors[used].astype(np.float32) * table.scales[used, None]
+                missing = missing[~held]
+        if missing.size:
+            vectors[missing] = encoder.unit_vectors(units[missing])
         return vectors
 
     def matches(self, bag: Bag, rows: Ints) -> Floats:
         """How well each of the question's words is matched in texts `rows`, 0 to 1: float32 `[words, len(rows)]`."""
-        lengths = self.starts[rows + 1] - self.starts[rows]
         found = np.zeros((len(bag.units), len(rows)), dtype=np.float32)
+        order, lengths, terms = self._gathered(rows)
         filled = lengths > 0
         if not filled.any() or not len(bag.units):
             return found
+        numbers, compared = self._compared(terms)
         ends = np.cumsum(lengths[filled])
         begins = ends - lengths[filled]
-        places = np.arange(ends[-1]) + np.repeat(self.starts[rows[filled]] - begins, lengths[filled])
-        terms, vectors = self._compared(self.terms[places])
-        block = max(1, _CELLS // len(terms))  # a long question over long passages would need gigabytes at once
+        block = max(1, _CELLS // len(numbers))  # a long question over long passages would need gigabytes at once
         for first in range(0, len(bag.units), block):
-            cosines = bag.vectors[first : first + block] @ vectors.T
-            likeness = np.clip((cosines - np.float32(THRESHOLD)) / np.float32(1 - THRESHOLD), 0, 1)
-            best = np.maximum.reduceat(np.take(likeness, terms, axis=1), begins, axis=1)
-            found[first : first + block, filled] = best
+            cosines = compared(bag.vectors[first : first + block])
+            best = np.maximum.reduceat(np.take(cosines, numbers, axis=0), begins, axis=0)
+            found[first : first + block, order[filled]] = _likeness(best.T)
         return found
+
+    def held(self, units: Ints, worth: Floats, rows: Ints) -> Floats:
+        """What some words, rising, are worth together that texts `rows` hold: float32 `[rows]`."""
+        order, lengths, terms = self._gathered(rows)
+        values = [np.zeros(0, dtype=np.float32)]
+        for table, own in zip(self._tables, terms, strict=True):
+            places = np.searchsorted(table.units, units)
+            inside = np.flatnonzero(places < len(table.units))
+            inside = inside[table.units[places[inside]] == units[inside]]
+            of_table = np.zeros(len(table.units), dtype=np.float32)
+            of_table[places[inside]] = worth[inside]
+            values.append(of_table[own])
+        sums = np.zeros(len(rows), dtype=np.float32)
+        filled = lengths > 0
+        if filled.any():
+            begins = (np.cumsum(lengths) - lengths)[filled]
+            sums[order[filled]] = np.add.reduceat(np.concatenate(values), begins)
+        return sums
 
     def mutual(self, bag: Bag, weights: Floats) -> tuple[Floats, Floats]:
         """Of a few texts: `matches` of all, and of each text's own words the share that the question matches.
 
-        `weights` are what each word of the vocabulary counts, float32 `[vocabulary]`. float32 `[words, texts]`, `[texts]`.
+        `weights` are what each word of `units` counts, float32. float32 `[words, texts]`, `[texts]`.
         """
         matches = self.matches(bag, np.arange(self.size))
         back = np.zeros(self.size, dtype=np.float32)
-        if len(bag.units) and len(self.terms):
-            cosines = bag.vectors @ self._compared(np.arange(len(self.units)))[1].T
-            likeness = np.clip((cosines - np.float32(THRESHOLD)) / np.float32(1 - THRESHOLD), 0, 1).max(axis=0)
-            filled = self.starts[1:] > self.starts[:-1]
-            begins = self.starts[:-1][filled]
-            total = np.add.reduceat(weights[self.terms], begins)
-            back[filled] = np.add.reduceat((weights * likeness)[self.terms], begins) / np.maximum(total, 1e-9)
+        _, lengths, gathered = self._gathered(np.arange(self.size))
+        terms = self._numbered(gathered)
+        if len(bag.units) and len(terms):
+            likeness = _likeness(bag.vectors @ self._vectors_at_hand().T).max(axis=0)
+            filled = lengths > 0
+            begins = (np.cumsum(lengths) - lengths)[filled]
+            total = np.add.reduceat(weights[terms], begins)
+            back[filled] = np.add.reduceat((weights * likeness)[terms], begins) / np.maximum(total, 1e-9)
         return matches, back
 
-    def _compared(self, terms: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.integer[Any]], Floats]:
-        """The vectors that a question is compared with, float32 `[n, dim]`, and where among them each term's is.
+    def _table_of(self, row: int) -> int:
+        return int(np.searchsorted(self._firsts, row, side="right")) - 1
 
-        Those of a small vocabulary are kept at hand, all of them; of a large one, those of the terms are read.
+    def _gathered(self, rows: Ints) -> tuple[Ints, Ints, list[npt.NDArray[np.int32]]]:
+        """The rows table by table: where they stand in `rows`, how many words each has, and each table's words."""
+        tables = np.searchsorted(self._firsts, rows, side="right") - 1
+        order = np.argsort(tables, kind="stable")
+        cuts = np.searchsorted(tables[order], np.arange(len(self._tables) + 1))
+        lengths = np.zeros(len(rows), dtype=np.int64)
+        terms = []
+        for n, table in enumerate(self._tables):
+            part = slice(cuts[n], cuts[n + 1])
+            local = rows[order[part]] - self._firsts[n]
+            begins = table.starts[local]
+            lengths[part] = table.starts[local + 1] - begins
+            ends = np.cumsum(lengths[part])
+            places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(begins - ends + lengths[part], lengths[part])
+            terms.append(table.terms[places])
+        return order, lengths, terms
+
+    def _numbered(self, terms: Sequence[npt.NDArray[np.int32]]) -> Ints:
+        """Each table's words numbered through all tables, int64."""
+        return np.concatenate([own + offset for own, offset in zip(terms, self._offsets.tolist(), strict=False)])
+
+    def _compared(self, terms: Sequence[npt.NDArray[np.int32]]) -> tuple[Ints, Callable[[Floats], Floats]]:
+        """The number of each word, and what gives the cosines of some vectors, float32 `[numbers, vectors]`.
+
+        The vectors of small vocabularies are kept at hand, all of them; of large ones those that occur are read, each once,
+        though several tables hold the word.
         """
-        if len(self.units) <= _AT_HAND:
-            if self._floats is None:
-                self._floats = self._vectors.astype(np.float32) * self._scales[:, None]
-            return terms, self._floats
-        used, places = np.unique(terms, return_inverse=True)
-        return places, self._vectors[used].astype(np.float32) * self._scales[used, None]
+        if self._offsets[-1] <= _AT_HAND:
+            vectors = self._vectors_at_hand()
+            return self._numbered(terms), lambda asked: vectors @ asked.T
+        units = [table.units[own] for table, own in zip(self._tables, terms, strict=True)]
+        first, numbers = _distinct(np.concatenate(units))
+        cuts = np.searchsorted(first, np.cumsum([0, *map(len, terms)])).tolist()
+        together = np.concatenate(terms)[first]
+        used = [together[start:end] for start, end in itertools.pairwise(cuts)]
+
+        def cosines(asked: Floats) -> Floats:
+            return np.concatenate([x.cosines(asked, own) for x, own in zip(self._tables, used, strict=True)])
+
+        return numbers, cosines
+
+    def _vectors_at_hand(self) -> Floats:
+        """All vectors, of all tables, float32."""
+        if self._floats is None:
+            self._floats = np.concatenate([x.vectors * x.scales[:, None] for x in self._tables])
+        return self._floats
+
+
+def _likeness(cosines: Floats) -> Floats:
+    likeness: Floats = np.clip((cosines - np.float32(THRESHOLD)) / np.float32(1 - THRESHOLD), 0, 1)
+    return likeness
+
+
+def _distinct(units: Ints) -> tuple[Ints, Ints]:
+    """Where each distinct word stands first, rising, and for each word which of these it is; both int64.
+
+    Words go by the last bits of their numbers into slots that need not be cleared, which takes half as long as sorting
+    them. Of two words in one slot the later one is not found, and told apart as often as it occurs: that costs a little
+    and changes nothing.
+    """
+    every = np.arange(len(units))
+    slots = units & (_SLOTS - 1)
+    first = np.empty(_SLOTS, dtype=np.int64)
+    first[slots[::-1]] = every[::-1]
+    first = first[slots]
+    first = np.where(units[first] == units, first, every)
+    distinct = np.flatnonzero(first == every)
+    numbers = np.empty(len(units), dtype=np.int64)
+    numbers[distinct] = np.arange(len(distinct))
+    return distinct, numbers[first]
 
 
 def share(matches: Floats, weights: Floats) -> Floats:

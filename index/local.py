@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.fusion import PLACE_BONUS, YEAR_BONUS, spread
+from index.fusion import PLACE_BONUS, YEAR_BONUS, fuse, spread
 from index.interaction import Bag, share
+from index.lexical import LexicalQuery
 from index.query import Part
 from index.ranking import Candidates
 from index.snapshot import Snapshot
@@ -16,6 +17,10 @@ from index.views import View
 
 # So few passages are all candidates: each arm could miss one that both together rank high.
 _ALL = 500
+# By meaning so many times more are found than by words: the finder knows it less exactly.
+_FOUND = 5
+# Of so many of the candidates the words are matched one by one, which takes longer than to find them.
+_MATCHED = 200
 
 
 class LocalArms:
@@ -25,69 +30,121 @@ class LocalArms:
         self._snapshot = snapshot
         self._encoder = encoder
         self._late = encoder if isinstance(encoder, LateInteraction) else None
+        self._expanded = bool(snapshot.has_expansions.any())
 
     def candidates(self, part: Part, mode: Mode, filters: Filters, expansions: bool, count: int) -> Candidates:
         """The best `count` passages of each arm in each view, and what both arms say of all of them."""
         snapshot = self._snapshot
         allowed = self._required(part, snapshot.mask(filters))
         vector = self._encoder.encode_queries([part.text])[0] if mode != "lexical" else None
-        views = [snapshot.plain, *([snapshot.expanded] if expansions else [])]
-        lexical = [self._lexical(view, part.text, mode, allowed) for view in views]
-        rows = self._rows(views, lexical, vector, allowed, count)
+        bag = Bag.of(self._late, part.text) if self._late and vector is not None else None
+        views = [snapshot.plain, *([snapshot.expanded] if expansions and self._expanded else [])]
+        asked = [view.lexical.prepare(part.text) for view in views]
+        rows = self._rows(views, asked if mode != "dense" else [], vector, bag, allowed, count)
+        if bag is not None and len(bag.units) and len(rows) > _MATCHED:
+            rows = self._promising(part, bag, asked if mode == "hybrid" else [], rows)
+        has_expansions = snapshot.has_expansions[rows]
+        lexical = self._lexical(views, asked, rows, has_expansions) if mode != "dense" else [_nothing(rows)]
+        dense = self._dense(views, vector, bag, rows, has_expansions) if vector is not None else [_nothing(rows)]
+        both = 1 + expansions
         return Candidates(
             rows=rows,
-            dense=self._dense(views, part.text, vector, rows),
-            lexical=[x[rows] for x in lexical],
-            coverage=views[-1].lexical.coverage(part.text),
-            has_expansions=snapshot.has_expansions[rows],
+            dense=[dense[0], dense[-1]][:both],
+            lexical=[lexical[0], lexical[-1]][:both],
+            coverage=asked[-1].coverage,
+            has_expansions=has_expansions,
             bonus=self._bonus(part, rows),
         )
 
     def _rows(
-        self, views: Sequence[View], lexical: Sequence[Floats], vector: Floats | None, allowed: Mask | None, count: int
+        self,
+        views: Sequence[View],
+        asked: Sequence[LexicalQuery],
+        vector: Floats | None,
+        bag: Bag | None,
+        allowed: Mask | None,
+        count: int,
     ) -> Ints:
         """The best rows of each arm in each view, int64, rising; all that may be found, where there are few."""
-        if len(self._snapshot.rows) <= _ALL:
-            return np.arange(len(self._snapshot.rows)) if allowed is None else np.flatnonzero(allowed)
-        found = [_best_rows(scores, count) for scores in lexical]
-        if vector is not None and vector.any():
+        size = len(self._snapshot.rows)
+        if size <= _ALL:
+            return np.arange(size) if allowed is None else np.flatnonzero(allowed)
+
+        # What words alone must find is found exactly; beside the other arm the rarest words find enough.
+        is_alone = vector is None
+        found = [
+            (view.lexical.best if is_alone else view.lexical.likely)(query, count, allowed)
+            for view, query in zip(views, asked, strict=False)
+        ]
+        if bag is not None:
+            found += [view.finder.find(bag, _FOUND * count, allowed) for view in views if view.finder]
+        elif vector is not None and vector.any():
             found += [view.pieces.search(vector, count, allowed) for view in views]
-        return np.unique(np.concatenate(found))
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 
-    def _lexical(self, view: View, text: str, mode: Mode, allowed: Mask | None) -> Floats:
-        """The share of the question that each passage has, float32 `[passages]`; 0 for one that may not be found."""
-        if mode == "dense":
-            return np.zeros(len(self._snapshot.rows), dtype=np.float32)
-        shares = view.lexical.shares(text)
-        return shares if allowed is None else np.where(allowed, shares, np.float32(0))
+    def _promising(self, part: Part, bag: Bag, asked: Sequence[LexicalQuery], rows: Ints) -> Ints:
+        """The candidates that are worth being matched word by word, int64, rising.
 
-    def _dense(self, views: Sequence[View], text: str, vector: Floats | None, rows: Ints) -> list[Floats]:
-        """The share of the question that each candidate answers by meaning, one array float32 `[rows]` a view."""
-        if vector is None:
-            return [np.zeros(len(rows), dtype=np.float32) for _ in views]
-        if self._late is None:
+        By what the finder's words say of their meaning; it says nothing of expansions: who has some stays.
+        """
+        view = self._snapshot.plain
+        if view.finder is None or view.words is None:
+            return rows
+        meaning = view.words.held(*view.finder.words(bag), rows) / np.float32(bag.weights.sum())
+        scores = np.minimum(meaning, 1)
+        if asked:
+            scores = fuse(scores, view.lexical.rough_shares(asked[0], rows), asked[-1].coverage)
+        scores = scores + self._bonus(part, rows)
+        kept = self._snapshot.has_expansions[rows]
+        kept[np.argsort(-scores, kind="stable")[:_MATCHED]] = True
+        return rows[kept]
+
+    def _lexical(
+        self, views: Sequence[View], asked: Sequence[LexicalQuery], rows: Ints, has_expansions: Mask
+    ) -> list[Floats]:
+        """The share of the question that each candidate has by words, float32 `[rows]` a view.
+
+        A passage without expansions has the same in both.
+        """
+        shares = [views[0].lexical.shares(asked[0], rows)]
+        for view, query in zip(views[1:], asked[1:], strict=True):
+            shares.append(shares[0].copy())
+            shares[-1][has_expansions] = view.lexical.shares(query, rows[has_expansions])
+        return shares
+
+    def _dense(
+        self, views: Sequence[View], vector: Floats, bag: Bag | None, rows: Ints, has_expansions: Mask
+    ) -> list[Floats]:
+        """The share of the question that each candidate answers by meaning, float32 `[rows]` a view."""
+        if bag is None:
             cosines = [view.pieces.nearest(vector, rows)[0] for view in views]
             plain = spread(cosines[0])
             return [plain, *(np.maximum(plain, spread((cosines[0] + x) * np.float32(0.5))) for x in cosines[1:])]
-        bag = Bag.of(self._late, text)
-        matches = np.zeros((len(bag.units), len(rows)), dtype=np.float32)
-        shares = []
-        for view in views:
+        matches = (
+            views[0].words.matches(bag, rows) if views[0].words else np.zeros((len(bag.units), len(rows)), np.float32)
+        )
+        shares = [share(matches, bag.weights)]
+        for view in views[1:]:
+            some = matches[:, has_expansions]
             if view.words is not None:
-                matches = np.maximum(matches, view.words.matches(bag, rows))
-            shares.append(share(matches, bag.weights))
+                some = np.maximum(some, view.words.matches(bag, rows[has_expansions]))
+            shares.append(shares[0].copy())
+            shares[-1][has_expansions] = share(some, bag.weights)
         return shares
 
     # -- what the question asks for beside its words ------------------------------------------------
 
     def _required(self, part: Part, allowed: Mask | None) -> Mask | None:
         """bool `[passages]`: the passages of the part's year and place, where it requires them."""
-        for wanted in (
-            self._snapshot.years == part.year if part.year is not None else None,
-            self._snapshot.plain.lexical.holding(part.place) if part.place is not None else None,
-        ):
-            if wanted is not None:
-                allowed = wanted if allowed is None else allowed & wanted
+        wanted = []
+        if part.year is not None:
+            wanted.append(self._snapshot.years == part.year)
+        if part.place is not None:
+            named = np.zeros(len(self._snapshot.rows), dtype=np.bool_)
+            named[self._snapshot.plain.lexical.holding(part.place)] = True
+            wanted.append(named)
+        for mask in wanted:
+            allowed = mask if allowed is None else allowed & mask
         return allowed
 
     def _bonus(self, part: Part, rows: Ints) -> Floats:
@@ -96,13 +153,11 @@ class LocalArms:
         if part.years:
             bonus += YEAR_BONUS * np.isin(self._snapshot.years[rows], part.years)
         for place in part.places:
-            held = self._snapshot.plain.lexical.holding(place)[rows]
+            held = self._snapshot.plain.lexical.holds(place, rows)
             bonus += np.float32(PLACE_BONUS / len(part.places)) * held
         return bonus
 
 
-def _best_rows(scores: Floats, count: int) -> Ints:
-    """The rows of the `count` best positive scores, ties by row."""
-    rows = np.flatnonzero(scores > 0)
-    best: Ints = rows[np.lexsort((rows, -scores[rows]))[:count]]
-    return best
+def _nothing(rows: Ints) -> Floats:
+    """What an arm that is not asked says."""
+    return np.zeros(len(rows), dtype=np.float32)

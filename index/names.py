@@ -56,13 +56,19 @@ class Mentions:
 
 def mentions(passages: Iterable[Passage], texts: Sequence[str]) -> Mentions:
     """What passages and their texts add to the names, in the order in which headings come."""
+    headings = dict.fromkeys(part for passage in passages for part in passage.section)
+    together = "\n".join(normalise(text) for text in texts)
+    return Mentions(places_of(map(normalise, headings)), tuple(term for term in domain_terms() if term in together))
+
+
+def places_of(headings: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The places that normalised headings name, each once: short name, and as the heading has it."""
     places: dict[tuple[str, str], None] = {}
-    for heading in dict.fromkeys(part for passage in passages for part in passage.section):
-        match = _PLACE.match(normalise(heading))
+    for heading in headings:
+        match = _PLACE.match(heading)
         if match and not _COMMON.search(match.group(1)):
             places[match.group(1), match.group(1) + match.group(2)] = None
-    together = "\n".join(normalise(text) for text in texts)
-    return Mentions(tuple(places), tuple(term for term in _terms() if term in together))
+    return tuple(places)
 
 
 def names_of(found: Iterable[Mentions], letters: Iterable[str]) -> Names:
@@ -80,7 +86,7 @@ def names_of(found: Iterable[Mentions], letters: Iterable[str]) -> Names:
                 forms.append(whole)
     sounds: dict[str, str] = {}
     whole_names = [form for some in places.values() for form in some]
-    for name in [*places, *whole_names, *(term for term in _terms() if term in held)]:
+    for name in [*places, *whole_names, *(term for term in domain_terms() if term in held)]:
         if all(is_han(run) for run in runs(name)):
             usual = pinyin(name, style=Style.NORMAL)
             # 闵行 is minhang, whatever the tables prefer.
@@ -105,7 +111,7 @@ def _common_readings() -> dict[str, str]:
 
 
 @cache
-def _terms() -> tuple[str, ...]:
+def domain_terms() -> tuple[str, ...]:
     """The domain's words, folded."""
     return tuple(term for word in domain_words() if len(term := normalise(word)) > 1)
 

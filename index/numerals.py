@@ -15,12 +15,13 @@ _UNITS = {"十": 10, "百": 100, "千": 1000}
 # What a number is followed by where it counts: measure words and units.
 _MEASURES = "家个项名位所座条次场届年月日天人元亩米吨台套辆艘架栋幢层支种类款批块片件门户本篇份平公里倍成%余多"
 _NUMERAL = "[零〇一二两三四五六七八九十百千]"
-_COUNTED = re.compile(
-    rf"(?<!{_NUMERAL})({_NUMERAL}+)(?:点([零〇一二三四五六七八九]+))?(?=[万亿]*(?:[{_MEASURES}]|[万亿]))"
-)
-_PERCENT = re.compile(rf"百分之({_NUMERAL}+)(?:点([零〇一二三四五六七八九]+))?")
-_YEAR = re.compile(r"([零〇一二三四五六七八九]{4})(?=年)")
-_GROUPED = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_DIGIT = "[零〇一二三四五六七八九]"
+# Each pattern begins with one character of a set, by which a text is searched several times as fast. A numeral is taken
+# whole; whether something is counted is asked behind it.
+_COUNTED = re.compile(rf"({_NUMERAL}{_NUMERAL}*+)((?:点({_DIGIT}+))?(?=[万亿]*(?:[{_MEASURES}]|[万亿])))?")
+_PERCENT = re.compile(rf"百分之({_NUMERAL}+)(?:点({_DIGIT}+))?")
+_YEAR = re.compile(rf"({_DIGIT}{_DIGIT}{{3}})(?=年)")
+_GROUPED = re.compile(r"\d(?<![\d,]\d)\d{0,2}(?:,\d{3})+(?![\d,])")
 _ANY = re.compile("[零〇一二两三四五六七八九十]")
 # 一 alone is an article more often than a number (一批, 一家), and 零 begins words (零件, 零门槛).
 _FIXED = re.compile(r"[一零](?![一二三四五六七八九十百千万亿零点])")
@@ -81,11 +82,11 @@ def value(numeral: str) -> int | None:
     return total + (digit or 0)
 
 
-def _arabic(match: re.Match[str], after: str) -> str:
+def _arabic(match: re.Match[str], decimals: str | None, after: str) -> str:
     whole = value(match.group(1))
     if whole is None:
         return match.group()
-    fraction = "".join(_DIGITS[c] for c in match.group(2)) if match.group(2) else ""
+    fraction = "".join(_DIGITS[c] for c in decimals) if decimals else ""
     return f"{whole}{'.' + fraction if fraction else ''}{after}"
 
 
@@ -94,11 +95,13 @@ def _ungrouped(match: re.Match[str]) -> str:
 
 
 def _counted(match: re.Match[str]) -> str:
-    return match.group() if _FIXED.match(match.string, match.start()) else _arabic(match, "")
+    if match.group(2) is None or _FIXED.match(match.string, match.start()):
+        return match.group()
+    return _arabic(match, match.group(3), "")
 
 
 _NUMERALS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = (
-    (_PERCENT, lambda m: _arabic(m, "%")),
+    (_PERCENT, lambda m: _arabic(m, m.group(2), "%")),
     (_YEAR, lambda m: "".join(_DIGITS[c] for c in m.group(1))),
     (_COUNTED, _counted),
 )

@@ -22,8 +22,22 @@ from index.types import DocumentInfo, SectionInfo
 
 # What shapes a part beside the corpus modules, and the packages whose new version may cut or sound words differently.
 _MODULES = (
-    *("context", "counts", "dense", "derive", "interaction", "lexical", "names", "numerals", "parts", "segment"),
-    *("rows", "shelf", "snapshot", "tables", "terms", "views"),
+    *("batches", "context", "counting", "counts", "dense", "derive", "described", "groups", "interaction", "lexical"),
+    *(
+        "ann",
+        "holders",
+        "names",
+        "numerals",
+        "parts",
+        "rows",
+        "segment",
+        "shelf",
+        "split",
+        "tables",
+        "terms",
+        "views",
+        "words",
+    ),
 )
 _PACKAGES = ("jieba", "opencc", "pypinyin", "rjieba")
 

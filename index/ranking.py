@@ -3,7 +3,7 @@ the arms were searched."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from corpus.types import Citation, Passage
 from index.fusion import fuse, with_expansions
+from index.interaction import InteractionIndex
 from index.names import Names
 from index.query import Part
 from index.rows import Row
@@ -73,11 +74,32 @@ class Source(Protocol):
     @property
     def names(self) -> Names: ...
 
+    @property
+    def rows(self) -> Sequence[Row]:
+        """All passages with their expansions, by their numbers."""
+
+    @property
+    def years(self) -> Ints:
+        """The report's year of each passage, whole numbers `[passages]`."""
+
+    @property
+    def words(self) -> InteractionIndex | None:
+        """Words whose vectors are at hand as the index was built with them; None where none are."""
+
     def row(self, number: int) -> Row:
         """A passage with its expansions, by its number."""
 
+    def ready(self, rows: Ints) -> None:
+        """Have passages at hand that are about to be asked for one by one."""
+
+    def rows_of(self, document_id: str) -> range:
+        """The numbers of a document's passages; none of one that is not here."""
+
     def found(self, passage_id: str) -> Row | None:
         """A passage with its expansions, by its id; None where there is none."""
+
+    def passage(self, passage_id: str) -> Passage | None:
+        """A passage by its id, or None."""
 
     def text(self, document_id: str) -> str:
         """The document's text exactly as it was indexed."""
@@ -85,11 +107,20 @@ class Source(Protocol):
     def citation(self, passage: Passage, start: int = 0, end: int | None = None) -> Citation:
         """The citation of a passage, or of `[start, end)` of its text."""
 
-    def weight(self, character: str) -> float:
-        """The inverse document frequency of a term of the view `characters` in the passages' own text; 0 if it has none."""
+    def reports(self) -> Iterable[tuple[str, int]]:
+        """The title and the year of each document."""
+
+    def weights(self, terms: Collection[str]) -> Mapping[str, float]:
+        """The inverse document frequency of terms of the view `characters` in the passages' own text; 0 where it has none."""
 
     def coverage(self, text: str) -> float:
         """How much of a text the passages' own words can see at all, 0 (another language) to 1."""
+
+    def holding(self, place: str) -> Ints:
+        """The passages that hold all characters of one of `names.places`, two by two: int64, rising."""
+
+    def mask(self, filters: Filters) -> Mask | None:
+        """bool `[passages]`: which may be found; None where all may."""
 
     def years_of(self, places: Collection[str]) -> list[int]:
         """The years of the reports with a passage that holds all the places, rising."""

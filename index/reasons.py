@@ -15,7 +15,7 @@ import numpy as np
 from corpus.types import Span
 from index.context import passage_context
 from index.interaction import THRESHOLD, Bag
-from index.lexical import Postings, inverse_frequency
+from index.lexical import TermView, inverse_frequency
 from index.located import LocatedPassage, LocatedText, Locating
 from index.segment import words
 from index.snapshot import Snapshot
@@ -89,7 +89,7 @@ class Reasons:
         document = self._snapshot.documents[passage.document_id]
         above = LocatedText("\n".join([passage_context(document.title, document.year, passage), *passage.columns]))
         source = LocatedPassage(passage)
-        own = {term for term in self._weights if _holds(self._plain, term, row)}
+        own = {term for term in self._weights if self._plain.holds(term, row)}
         meanings = self._meanings(self._late, row, source, above, own) if self._late is not None else ()
         return Why(self._words(row, source, above, own), meanings)
 
@@ -97,7 +97,7 @@ class Reasons:
         """The words of the question that the passage has: its `own`, and those of its expansions."""
         found = []
         for term, weight in self._weights.items():
-            if not _holds(self._all, term, row):
+            if not self._all.holds(term, row):
                 continue
             where: Where = "expansion"
             spans: tuple[Span, ...] = ()
@@ -135,7 +135,7 @@ class Reasons:
         table = self._snapshot.plain.words
         if table is None:
             return none
-        units: Ints = table.units[table.terms[table.starts[row] : table.starts[row + 1]]]
+        units = table.units_of(row)
         if not len(units):
             return none
         cosines = self._bag.vectors @ table.unit_vectors(units, late).T
@@ -148,18 +148,9 @@ def _is_telling(asked: str, found: str) -> bool:
     return max(len(asked), len(found)) > 1 and not (asked[:1].isdecimal() or found[:1].isdecimal()) and bool(found)
 
 
-def _shares(text: str, postings: Postings) -> dict[str, float]:
-    """Each word of the question → its share of the question, as `Postings.shares` weighs it."""
-    unknown = float(inverse_frequency(np.zeros(1), postings.size)[0])
-    weights = {term: postings.weight(term, unknown) for term in dict.fromkeys(words(text))}
+def _shares(text: str, view: TermView) -> dict[str, float]:
+    """Each word of the question → its share of the question, as `LexicalIndex.shares` weighs it."""
+    unknown = float(inverse_frequency(np.zeros(1), view.size)[0])
+    weights = {term: view.weight(term, unknown) for term in dict.fromkeys(words(text))}
     total = sum(weights.values())
     return {term: weight / total for term, weight in weights.items()} if total else {}
-
-
-def _holds(postings: Postings, term: str, row: int) -> bool:
-    number = postings.vocabulary.get(term)
-    if number is None:
-        return False
-    rows: Ints = postings.rows[postings.offsets[number] : postings.offsets[number + 1]]
-    place = int(np.searchsorted(rows, row))
-    return place < len(rows) and int(rows[place]) == row

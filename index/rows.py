@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from corpus.expansions import Expansion
 from corpus.types import Passage
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class Row:
 
 def dump_rows(rows: Sequence[Row]) -> bytes:
     """A line a passage."""
-    records = ({**asdict(row.passage), "expansions": [asdict(x) for x in row.expansions]} for row in rows)
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode("utf-8")
+    records = ({**_record(row.passage), "expansions": [_record(x) for x in row.expansions]} for row in rows)
+    return "".join(_JSON.encode(record) + "\n" for record in records).encode("utf-8")
 
 
 def load_row(line: bytes) -> Row:
@@ -33,6 +35,11 @@ def load_row(line: bytes) -> Row:
 def load_rows(data: bytes) -> list[Row]:
     """Of bytes as `dump_rows` gave them; raises as `load_row`."""
     return [load_row(line) for line in data.splitlines()]
+
+
+def _record(noun: Passage | Expansion) -> dict[str, Any]:
+    """Its fields. `asdict` would copy each span of each passage, which takes longer than all the rest."""
+    return {name: getattr(noun, name) for name in noun.__slots__}
 
 
 def _row(record: dict[str, Any]) -> Row:

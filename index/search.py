@@ -14,9 +14,10 @@ from index.diversity import defer_copies
 from index.highlight import best_sentences, query_weights
 from index.local import LocalArms
 from index.query import Part, Query, understand
-from index.ranking import Arms, Ranked, rank
+from index.ranking import Arms, Ranked, Source, rank
 from index.reasons import Reasons, Why
 from index.snapshot import Snapshot
+from index.storage import IndexProblem
 from index.types import MODES, NO_FILTERS, Encoder, Filters, Hit, Ints, Mode
 from index.years import plan_of
 
@@ -30,14 +31,18 @@ _Chosen = Sequence[tuple[Ranked, int]]
 
 
 class HybridRetriever:
-    """Search over one snapshot; see `index.types.Retriever` for the contract."""
+    """Search over one generation; see `index.types.Retriever` for the contract."""
 
-    def __init__(self, snapshot: Snapshot, encoder: Encoder, arms: Arms | None = None) -> None:
+    def __init__(self, snapshot: Source, encoder: Encoder, arms: Arms | None = None) -> None:
         """`arms`: where they are searched, over the snapshot by default."""
         self.snapshot = snapshot
         self.encoder = encoder
-        self._arms = arms or LocalArms(snapshot, encoder)
-        plans = ((plan_of(x.title), x.year) for x in snapshot.documents.values())
+        if arms is None:
+            if not isinstance(snapshot, Snapshot):
+                raise TypeError("only a snapshot on this machine has arms of its own")
+            arms = LocalArms(snapshot, encoder)
+        self._arms = arms
+        plans = ((plan_of(title), year) for title, year in snapshot.reports())
         self._plans = {name: year for name, year in plans if name}
 
     def understand(self, question: str, today: date | None = None, ignored: Collection[str] = frozenset()) -> Query:
@@ -75,6 +80,10 @@ class HybridRetriever:
         expansions: bool = True,
     ) -> tuple[list[Hit], list[Why]]:
         """As `search`, and why each of the hits was found, by the part of the question that found it."""
+        if not isinstance(self.snapshot, Snapshot):
+            raise IndexProblem(
+                "backend_unsupported", "说明段落为何找到（explain），须用本机的索引（--backend local）。"
+            )
         chosen = self._found(query, top_k, mode, filters, expansions)
         texts = {part.text for part, _ in chosen}
         reasons = {text: Reasons(self.snapshot, self.encoder, text, mode, expansions) for text in texts}
@@ -106,12 +115,14 @@ class HybridRetriever:
 
     def _deferred(self, rows: Ints, top_k: int) -> list[int]:
         """Places in `rows`, copies of a better passage behind the others."""
-        texts = [self.snapshot.row(int(row)).passage.text for row in rows[: max(_WINDOW, top_k)]]
-        return defer_copies(texts, top_k)
+        best = rows[: max(_WINDOW, top_k)]
+        self.snapshot.ready(best)
+        texts = (self.snapshot.row(int(row)).passage.text for row in best)
+        return defer_copies(texts, len(best), top_k)
 
     def _hits(self, query: Query, chosen: _Chosen, mode: Mode, expansions: bool) -> list[Hit]:
         text = query.parts[-1].text
-        weights = query_weights(text, self.snapshot.weight)
+        weights = query_weights(text, self.snapshot.weights)
         rows = np.array([part.rows[n] for part, n in chosen], dtype=np.int64)
         reasons = self._reasons(text, rows) if expansions and mode != "lexical" else [None] * len(rows)
         hits = []

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import re
 import threading
-import unicodedata
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
+from corpus.folding import nfkc
 from index.numerals import fold_numbers
 
-_HAN_CLASS = r"㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff"
+HAN_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0xFAFF), (0x20000, 0x3FFFF))
+"""First and last code points of what is taken for a Han character: Yi, Hangul and private characters are among them."""
+
+_HAN_CLASS = "".join(f"{chr(first)}-{chr(last)}" for first, last in HAN_RANGES)
 _HAN = re.compile(f"[{_HAN_CLASS}]")
 _LETTER = rf"[^\W_{_HAN_CLASS}]"
 # Letters and digits with the joints that occur inside one name: G60, 3.0, B-link, AI4S, C++.
-_RUN = re.compile(rf"[{_HAN_CLASS}]+|{_LETTER}+(?:[.\-+#&/]{_LETTER}+)*\+*")
+_NAME = rf"{_LETTER}+(?:[.\-+#&/]{_LETTER}+)*\+*"
+_RUN = re.compile(rf"[{_HAN_CLASS}]+|{_NAME}")
+LATIN = re.compile(rf"{_NAME}|\x1e")
+"""The runs of letters or digits of a text, and the control character that parts its lines (`index.split`)."""
+
 # Frequency given to the domain's words: above any split of theirs, below everyday words.
 _DOMAIN_FREQUENCY = 3000
 _MAKING = threading.Lock()
@@ -27,7 +34,7 @@ _MAKING = threading.Lock()
 
 def fold_script(text: str) -> str:
     """Fold width, case and script: NFKC (UAX #15), lower case, Traditional → Simplified (OpenCC t2s)."""
-    folded = unicodedata.normalize("NFKC", text).lower()
+    folded = nfkc(text).lower()
     return folded if folded.isascii() else _simplify(folded)
 
 

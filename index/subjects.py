@@ -11,8 +11,8 @@ import numpy as np
 from corpus.types import Passage
 from index.names import Names
 from index.query import named_places
+from index.ranking import Source
 from index.segment import normalise
-from index.snapshot import Snapshot
 from index.types import Ints
 
 SubjectKind = Literal["district", "park", "place"]
@@ -31,7 +31,7 @@ class Subject:
     passages: int
 
 
-def subjects(snapshot: Snapshot) -> list[Subject]:
+def subjects(snapshot: Source) -> list[Subject]:
     """The places that headings name; those that most years speak of come first, then by passages.
 
     A short name stands for all its forms: 嘉定 for 嘉定区 and 嘉定园.
@@ -75,10 +75,11 @@ def is_named(text: str, place: str, names: Names) -> bool:
     return bool(named_places(text, replace(names, places={place: names.places[place]})))
 
 
-def rows_naming(snapshot: Snapshot, place: str) -> Ints:
+def rows_naming(snapshot: Source, place: str) -> Ints:
     """The rows of the passages that name a place in their text or their headings, int64, rising."""
-    held = np.flatnonzero(snapshot.plain.lexical.holding(place))
-    return np.array([n for n in held if _names(snapshot.rows[int(n)].passage, place, snapshot.names)], dtype=np.int64)
+    held = snapshot.holding(place)
+    snapshot.ready(held)
+    return np.array([n for n in held if _names(snapshot.row(int(n)).passage, place, snapshot.names)], dtype=np.int64)
 
 
 def form_of(texts: Sequence[str], place: str, names: Names) -> str | None:

@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from index.storage import Content
+from index.storage import Content, Data, Linked
 from index.types import Ints
 
 Array = npt.NDArray[Any]
+_HEADER = 256
+"""A header of ours is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,13 @@ def buffer_of(array: Array) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).data.cast("B")
 
 
-def load_array(data: bytes) -> Array:
+def load_array(data: Data) -> Array:
     """The array of an npy file, read-only, over the very bytes.
 
     Raises:
         ValueError: it is no such file, or not whole, or would need pickle.
     """
-    stream = io.BytesIO(data)
+    stream = io.BytesIO(data[:_HEADER])
     if npy.read_magic(stream) != (1, 0):
         raise ValueError("an npy file of another version")
     shape, fortran, dtype = npy.read_array_header_1_0(stream)
@@ -92,11 +94,13 @@ def load_array(data: bytes) -> Array:
 
 
 def whole(content: Content) -> bytes:
-    """The content as one piece."""
+    """The content as one piece; what is linked is read."""
+    if isinstance(content, Linked):
+        return content.path.read_bytes()
     return content if isinstance(content, bytes) else b"".join(content)
 
 
-def under(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+def under(files: Mapping[str, Data], folder: str) -> dict[str, Data]:
     """The files of a folder, named from there."""
     return {name.removeprefix(folder): data for name, data in files.items() if name.startswith(folder)}
 

@@ -89,6 +89,10 @@ class SectionInfo:
     span: Span
 
 
+class EncoderUnavailable(Exception):
+    """An encoder can't be loaded; the message says in Chinese why and what to do."""
+
+
 class Encoder(Protocol):
     """Texts → vectors.
 

@@ -1,21 +1,23 @@
-"""One way to see the passages, as it is stored and as it is searched."""
+"""One way to see the passages, as it is stored segment by segment and as it is searched."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from index.counts import Counts, dump_views, load_views
+from index.candidates import CandidateFinder
+from index.counts import Counts
 from index.dense import PieceIndex, Pieces
-from index.interaction import InteractionIndex, Words
+from index.interaction import InteractionIndex
 from index.lexical import VIEWS, LexicalIndex
-from index.storage import Content
+from index.storage import Content, Data
 from index.tables import Run, beneath, under
+from index.words import Words
 
 
 @dataclass(frozen=True, slots=True)
 class ViewTables:
-    """A view as it is stored; see `View` for what its parts hold."""
+    """A view of one segment as it is stored; see `View` for what its parts hold."""
 
     pieces: Pieces
     lexical: Mapping[str, Counts]
@@ -28,8 +30,8 @@ class ViewTables:
         return {self.pieces.size, *lexical, *({self.words.size} if self.words else set())}
 
     @classmethod
-    def load(cls, files: Mapping[str, bytes]) -> ViewTables:
-        """Of files as `joined` made them.
+    def load(cls, files: Mapping[str, Data]) -> ViewTables:
+        """Of files as `joined_views` made them.
 
         Raises:
             KeyError or ValueError: they are no such files, or don't fit together.
@@ -37,36 +39,58 @@ class ViewTables:
         words = under(files, "words/")
         return cls(
             Pieces.load(under(files, "dense/")),
-            load_views(under(files, "lexical/"), tuple(VIEWS)),
+            {name: Counts.load(under(files, f"lexical/{name}.")) for name in VIEWS},
             Words.load(words) if words else None,
         )
 
-    @staticmethod
-    def joined(tables: Sequence[ViewTables], runs: Sequence[Run]) -> dict[str, Content]:
-        """The files of rows of several tables, one behind the other."""
-        lexical = {name: Counts.joined([x.lexical[name] for x in tables], runs) for name in VIEWS}
-        words = [x.words for x in tables if x.words is not None]
-        return {
-            **beneath("dense/", Pieces.joined([x.pieces for x in tables], runs)),
-            **beneath("lexical/", dump_views(lexical)),
-            **(beneath("words/", Words.joined(words, runs)) if words else {}),
-        }
+
+def joined_views(
+    plain: Sequence[ViewTables], expanded: Sequence[ViewTables], runs: Sequence[Run]
+) -> dict[str, Content]:
+    """The files of both views of rows of several segments, one behind the other."""
+    own = {name: Counts.joined([x.lexical[name] for x in plain], runs) for name in VIEWS}
+    asked = {name: Counts.joined([x.lexical[name] for x in expanded], runs) for name in VIEWS}
+    shared = {name: own[name].shared_with(asked[name]) for name in VIEWS}
+    return {
+        **beneath("plain/", _joined(plain, shared, runs)),
+        **beneath("expanded/", _joined(expanded, asked, runs)),
+    }
+
+
+def _joined(tables: Sequence[ViewTables], lexical: Mapping[str, Counts], runs: Sequence[Run]) -> dict[str, Content]:
+    words = [x.words for x in tables if x.words is not None]
+    # Where late interaction finds its own candidates no index of the pieces is needed.
+    files = beneath("dense/", Pieces.joined([x.pieces for x in tables], runs, has_ann=not words))
+    for name, counts in lexical.items():
+        files |= beneath(f"lexical/{name}.", counts.dump())
+    return {**files, **(beneath("words/", Words.joined(words, runs)) if words else {})}
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to see the passages: by their own text, or by their expansions too.
+    """One way to see the passages of all segments: by their own text, or by their expansions too.
 
     `pieces` and `words` of the expanded view are those of the expansions alone; its `lexical` holds both texts.
-    `words` is None where the encoder offers no late interaction.
+    `words` and `finder` are None where the encoder offers no late interaction.
     """
 
     pieces: PieceIndex
     lexical: LexicalIndex
-    words: InteractionIndex | None
+    words: InteractionIndex | None = None
+    finder: CandidateFinder | None = None
 
     @classmethod
-    def of(cls, tables: ViewTables) -> View:
-        """Ready to be searched."""
-        words = InteractionIndex(tables.words) if tables.words else None
-        return cls(PieceIndex(tables.pieces), LexicalIndex.of(tables.lexical), words)
+    def plain(cls, tables: Sequence[ViewTables]) -> View:
+        """By their own text, ready to be searched."""
+        return cls._of(tables, LexicalIndex.of([x.lexical for x in tables]))
+
+    @classmethod
+    def expanded(cls, plain: Sequence[ViewTables], tables: Sequence[ViewTables]) -> View:
+        """By their expansions too, ready to be searched."""
+        return cls._of(tables, LexicalIndex.with_expansions([x.lexical for x in plain], [x.lexical for x in tables]))
+
+    @classmethod
+    def _of(cls, tables: Sequence[ViewTables], lexical: LexicalIndex) -> View:
+        words = [x.words for x in tables if x.words is not None]
+        pieces = PieceIndex([x.pieces for x in tables])
+        return cls(pieces, lexical, InteractionIndex(words), CandidateFinder(words)) if words else cls(pieces, lexical)

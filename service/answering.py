@@ -18,7 +18,7 @@ from index.evidence import Candidate, Evidence, cuts
 from index.kinds import Wanted, figure_span, fits, sub_questions
 from index.names import Names
 from index.query import Part, Query, named_places
-from index.snapshot import Snapshot
+from index.ranking import Source
 from index.types import Hit
 from service.answers import NumberedCitation, Sentence
 
@@ -64,7 +64,7 @@ class Chosen:
 
 
 def compose(
-    query: Query, hits: Sequence[Hit], evidence: Evidence, read: Read, snapshot: Snapshot
+    query: Query, hits: Sequence[Hit], evidence: Evidence, read: Read, snapshot: Source
 ) -> tuple[tuple[Sentence, ...], tuple[NumberedCitation, ...]]:
     """The answer's sentences, each exactly the quote of its citation, and their citations."""
     sentences: list[Sentence] = []

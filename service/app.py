@@ -30,6 +30,7 @@ from service.routes import (
     widget,
 )
 from service.settings import Settings
+from service.turnstile import Turnstile, turnstile_for
 
 if TYPE_CHECKING:
     from service.mcp_server import McpEndpoint
@@ -48,7 +49,8 @@ def create_app(assistant: Assistant, settings: Settings) -> FastAPI:
         KewenError: `missing_extra`, where MCP is to be served and its package is not installed.
     """
     links = Links(settings)
-    mcp = _mcp(assistant, links, settings)
+    turnstile = turnstile_for(settings)
+    mcp = _mcp(assistant, links, settings, turnstile)
     app = FastAPIOffline(
         redoc_url=None,
         title="科问 kewen",
@@ -57,6 +59,7 @@ def create_app(assistant: Assistant, settings: Settings) -> FastAPI:
         openapi_tags=native.TAGS,
         lifespan=mcp.running if mcp else None,
     )
+    app.state.turnstile = turnstile
     for routes in _ROUTERS:
         app.include_router(routes.router(assistant, links))
     site.add(app)
@@ -68,7 +71,7 @@ def create_app(assistant: Assistant, settings: Settings) -> FastAPI:
     return app
 
 
-def _mcp(assistant: Assistant, links: Links, settings: Settings) -> McpEndpoint | None:
+def _mcp(assistant: Assistant, links: Links, settings: Settings, turnstile: Turnstile) -> McpEndpoint | None:
     """The MCP endpoint, where it is to be served and can be."""
     if not settings.serves_mcp:
         return None
@@ -80,4 +83,4 @@ def _mcp(assistant: Assistant, links: Links, settings: Settings) -> McpEndpoint 
         raise KewenError(
             "missing_extra", '设置 mcp 为 on，但没有装 MCP 组件。请运行：python -m pip install "kewen[mcp]"。'
         ) from error
-    return McpEndpoint(assistant, links, settings)
+    return McpEndpoint(assistant, links, settings, turnstile)

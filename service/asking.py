@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from index.encoders import BundledEncoder
@@ -18,6 +18,7 @@ from service.confidence import confidence, signals
 from service.conversation import resolve
 from service.generation import generate, rewrite
 from service.llm import ChatModel
+from service.turnstile import AT_ONCE, Turn
 from service.verification import Verifier
 
 
@@ -48,14 +49,22 @@ class Answerer:
         self.reader = EvidenceReader(retriever.snapshot, words, words.fingerprint)
 
     def events(
-        self, question: str, asking: Asking, model: ChatModel | None, seconds: float, notice: str = ""
+        self,
+        question: str,
+        asking: Asking,
+        model: ChatModel | None,
+        seconds: float,
+        notice: str = "",
+        turn: Turn = AT_ONCE,
     ) -> Iterator[Event]:
         """Sentences and notices as they come, and last the whole answer; `seconds` limit what the `model` may take.
 
-        `notice` is what the reader should know beforehand.
+        `notice` is what the reader should know beforehand. Reports are searched when it is this one's `turn`.
         """
         started = time.perf_counter()
-        answer, pool = self._extract(question, self._resolved(question, asking, model, seconds), asking)
+        resolved = self._resolved(question, asking, model, seconds, turn)
+        with turn:
+            answer, pool = self._extract(question, resolved, asking)
         if notice:
             yield notice
             answer = replace(answer, notices=(notice,))
@@ -74,11 +83,14 @@ class Answerer:
         evidence = self.reader.read(query.parts[-1], hits, expansions)
         return signals(evidence, best_candidate(evidence, hits))
 
-    def _resolved(self, question: str, asking: Asking, model: ChatModel | None, seconds: float) -> str:
+    def _resolved(self, question: str, asking: Asking, model: ChatModel | None, seconds: float, turn: Turn) -> str:
         """The question as it stands by itself: by the model where there is one, else by rules."""
         if not asking.history:
             return question
-        by_model = rewrite(model, seconds, question, asking.history) if model else None
+        by_model = None
+        if model:
+            turn.stand_aside()
+            by_model = rewrite(model, seconds, question, asking.history)
         return by_model or resolve(question, asking.history, self.retriever.snapshot.names)
 
     def _extract(self, question: str, resolved: str, asking: Asking) -> tuple[Answer, list[Hit]]:
@@ -136,6 +148,17 @@ def final(events: Iterator[Event]) -> Answer:
     if not isinstance(answer, Answer):
         raise TypeError(f"events end with {type(answer).__name__}")
     return answer
+
+
+def checked(events: Iterator[Event], checkpoint: Callable[[], object]) -> Iterator[Event]:
+    """The events; `checkpoint` is called before each, and ends them by raising."""
+    try:
+        for event in events:
+            checkpoint()
+            yield event
+    finally:
+        if isinstance(events, Generator):  # ends the conversation with the language model now, not at some time
+            events.close()
 
 
 def _said(answer: Answer) -> Iterator[Said]:

@@ -11,8 +11,8 @@ from corpus.library import Entry, LibraryError
 from corpus.types import Passage
 from index.encoders import BundledEncoder
 from index.query import Query, Reading
+from index.ranking import Source
 from index.reasons import Why
-from index.snapshot import Snapshot
 from index.subjects import Subject
 from index.types import NO_FILTERS, DocumentInfo, Filters, Hit
 from service.answers import Answer
@@ -32,6 +32,7 @@ from service.comparisons import Comparing, Comparison
 from service.errors import KewenError, echo, listed, user_errors
 from service.keeper import IndexKeeper
 from service.llm import ChatModel
+from service.turnstile import AT_ONCE, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class Assistant(IndexKeeper):
         question = Query.literal(query) if literal else retriever.understand(query, ignored=aside)
         whys = None
         if explain:
-            hits, whys = retriever.explained(question, top_k, arm, filters, expansions)
+            with user_errors():
+                hits, whys = retriever.explained(question, top_k, arm, filters, expansions)
         else:
             hits = retriever.search(question, top_k, arm, filters, expansions)
         took = round((time.perf_counter() - started) * 1000, 2)
@@ -123,8 +125,11 @@ class Assistant(IndexKeeper):
         expansions: bool = True,
         literal: bool = False,
         ignored: Collection[str] = (),
+        turn: Turn = AT_ONCE,
     ) -> Iterator[Event]:
         """What `ask` answers, as it comes: sentences, notices, and last the whole answer.
+
+        Reports are searched when it is this one's `turn`; a language model is waited for outside of it.
 
         Raises:
             KewenError: as `ask`, before anything is given.
@@ -139,7 +144,7 @@ class Assistant(IndexKeeper):
         answerer = self.answerer()
         check_filters(answerer.retriever.snapshot, filters)
         asking = Asking(top_k, arm, filters, history, expansions, literal, aside)
-        return answerer.events(question, asking, model, float(settings.llm_timeout), notice)
+        return answerer.events(question, asking, model, float(settings.llm_timeout), notice, turn)
 
     def _chat_model(self) -> tuple[ChatModel | None, str]:
         """The language model of the settings; where they won't do, none, and a notice that says why."""
@@ -222,7 +227,7 @@ class Assistant(IndexKeeper):
             return self.library().hidden
         return []
 
-    def document(self, document_id: str) -> tuple[DocumentInfo, list[Passage], Snapshot]:
+    def document(self, document_id: str) -> tuple[DocumentInfo, list[Passage], Source]:
         """One document, its passages in reading order, and the snapshot they come from.
 
         Raises:
@@ -235,7 +240,7 @@ class Assistant(IndexKeeper):
         passages = [snapshot.rows[n].passage for n in snapshot.rows_of(document_id)]
         return snapshot.documents[document_id], passages, snapshot
 
-    def passage(self, passage_id: str) -> tuple[Passage, Snapshot]:
+    def passage(self, passage_id: str) -> tuple[Passage, Source]:
         """One passage by its id, and the snapshot it comes from.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from index.snapshot import Snapshot
+from index.ranking import Source
 from index.types import MODES, Filters, Mode
 from service.answers import ANSWER_MODES, AnswerMode
 from service.comparisons import MOST_PER_YEAR
@@ -96,7 +96,7 @@ def checked_ignored(ignored: Collection[str]) -> frozenset[str]:
     return frozenset(ignored)
 
 
-def check_filters(snapshot: Snapshot, filters: Filters) -> None:
+def check_filters(snapshot: Source, filters: Filters) -> None:
     """A filter that can match nothing is a mistake to be named, not an empty answer.
 
     Raises:

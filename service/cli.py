@@ -26,6 +26,7 @@ from service.cli_mcp import mcp
 from service.commands import (
     ChineseGroup,
     assistant_of,
+    backend_options,
     common_options,
     mark,
     notify,
@@ -121,7 +122,7 @@ def _retrieval_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ]
     for option in reversed(options):
         command = option(command)
-    return common_options(command)
+    return backend_options(common_options(command))
 
 
 @kewen.command(help="提问：先给答案，再给依据；报告中没有的，就说没有。")
@@ -199,7 +200,9 @@ def _answer(
     "--host", metavar="地址", help="监听的地址；本机以外须先有密钥（kewen keys add）并设 KEWEN_ALLOWED_HOSTS。"
 )
 @click.option("--port", type=int, metavar="端口", help="监听的端口（默认 8765）。")
+@click.option("--workers", type=int, metavar="数目", help="用几个进程（默认 1）。Windows 上只能为 1。")
 @common_options
+@backend_options
 def serve(**given: Any) -> int:
     settings = load_settings(given)
     from service.server import run

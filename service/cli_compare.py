@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from index.types import Filters
-from service.commands import ChineseCommand, assistant_of, common_options, mark, print_json, years_of
+from service.commands import ChineseCommand, assistant_of, backend_options, common_options, mark, print_json, years_of
 from service.compare_render import comparison_json, comparison_text
 from service.comparisons import MOST_PER_YEAR
 from service.errors import NOTHING, OK
@@ -24,6 +24,7 @@ from service.links import Links
 @click.option("--no-expansion", is_flag=True, help="只按原文检索，不用段落的扩展问法。")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 @common_options
+@backend_options
 def compare(
     subject: str,
     aspect: str | None,

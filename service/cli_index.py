@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
-from service.commands import ChineseGroup, assistant_of, common_options, print_json
+from service.commands import ChineseGroup, assistant_of, backend_options, common_options, print_json
 from service.errors import DAMAGED, OK, PARTIAL
+from service.progress import progress_bar
 
 
 @click.group(cls=ChineseGroup, help="索引：建立、查看、校验。")
@@ -17,9 +20,17 @@ def index() -> None:
 
 @index.command(help="为全部报告重建索引；没有改动的段落不再编码。")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
+@click.option(
+    "--vectors", metavar="文件或文件夹", type=click.Path(path_type=Path), help="已在别处算好的向量，不再编码。"
+)
 @common_options
-def build(as_json: bool, **given: Any) -> int:
-    report = assistant_of(given).build()
+@backend_options
+def build(as_json: bool, vectors: Path | None, **given: Any) -> int:
+    assistant = assistant_of(given)
+    report = assistant.build(vectors)
+    published = None
+    if assistant.settings.backend == "milvus":
+        published = assistant.publish(progress_bar("写入 Milvus", "行"))
     if as_json:
         documents = [
             {"id": x.id, "status": x.status, "passages": x.passages, "code": x.code, "message": x.message}
@@ -32,6 +43,7 @@ def build(as_json: bool, **given: Any) -> int:
                 "embedded": report.embedded,
                 "reused": report.reused,
                 "seconds": round(report.seconds, 3),
+                **({"milvus": asdict(published)} if published else {}),
             }
         )
     else:
@@ -42,14 +54,20 @@ def build(as_json: bool, **given: Any) -> int:
             f"已建成 {report.generation}：新编码 {report.embedded} 条，沿用 {report.reused} 条，"
             f"用时 {report.seconds:.2f} 秒。"
         )
+        if published:
+            click.echo(
+                f"已发布到 Milvus：集合 {published.collection}，共 {published.rows} 行，新写 {published.sent} 行。"
+            )
     return OK if report.complete else PARTIAL
 
 
 @index.command(help="查看现用的索引。")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 @common_options
+@backend_options
 def status(as_json: bool, **given: Any) -> int:
-    described = assistant_of(given).status()
+    assistant = assistant_of(given)
+    described, settings = assistant.status(), assistant.settings
     if as_json:
         print_json(described)
     else:
@@ -57,7 +75,8 @@ def status(as_json: bool, **given: Any) -> int:
         click.echo(f"现用：{described['generation']}（{described['created']} 建成）")
         click.echo(f"报告 {described['documents']} 份，段落 {described['passages']} 段")
         click.echo(f"编码器：{encoder['name']}（{encoder['dim']} 维）")
-        click.echo(f"盘上各代：{'、'.join(described['generations'])}")
+        where = "Milvus 中" if settings.backend == "milvus" else "盘上"
+        click.echo(f"{where}各代：{'、'.join(described['generations'])}")
         for problem in described["problems"]:
             click.echo(f"警告：{problem}")
     return OK

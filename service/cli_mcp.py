@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from service.commands import ChineseCommand, assistant_of, common_options, notify
+from service.commands import ChineseCommand, assistant_of, backend_options, common_options, notify
 from service.errors import OK, KewenError
 from service.links import Links
 
@@ -17,6 +17,7 @@ from service.links import Links
     help="MCP 服务：供本机的智能助手经标准输入输出调用 search、fetch、ask。出处的链接由 kewen serve 打开。",
 )
 @common_options
+@backend_options
 def mcp(**given: Any) -> int:
     assistant = assistant_of(given)
     try:

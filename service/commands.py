@@ -67,6 +67,16 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def backend_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The settings of commands that use the index, wherever it is; the token is no option, because others see those."""
+    for option in (
+        click.option("--uri", "milvus_uri", metavar="地址", help="Milvus 的地址；令牌由 KEWEN_MILVUS_TOKEN 给出。"),
+        click.option("--backend", metavar="后端", help="索引在哪里：local 本机（默认）或 milvus。"),
+    ):
+        command = option(command)
+    return command
+
+
 def usage_message(error: click.ClickException) -> str:
     """What is wrong with the command line, in Chinese, and where to look."""
     context = getattr(error, "ctx", None)
@@ -102,7 +112,7 @@ def _reason(error: click.ClickException) -> str:
 
 def assistant_of(given: dict[str, Any]) -> Assistant:
     """The assistant of the settings that were given."""
-    return Assistant(load_settings(given), notify, progress_bar("编码", "条"))
+    return Assistant(load_settings(given), notify, progress_bar("建索引", "B"))
 
 
 def notify(line: str) -> None:

@@ -115,6 +115,8 @@ def _encoder(settings: Settings) -> Check:
 
 def _index(settings: Settings) -> Check:
     assistant = Assistant(settings)
+    if settings.backend == "milvus":
+        return _in_milvus(assistant)
     if not assistant.store.names():
         return Check("索引", True, "尚未建立，首次提问时自动建立")
     try:
@@ -124,3 +126,11 @@ def _index(settings: Settings) -> Check:
     if checked["faults"]:
         return Check("索引", False, f"{'；'.join(checked['faults'][:5])}。请运行 kewen index repair。", DAMAGED)
     return Check("索引", True, f"{checked['generation']} 完好，{checked['citations']} 条出处逐字与原文一致")
+
+
+def _in_milvus(assistant: Assistant) -> Check:
+    try:
+        found = assistant.retriever().snapshot
+    except KewenError as error:
+        return Check("索引", False, error.message, error.exit_code)
+    return Check("索引", True, f"Milvus 中的 {found.name}，{len(found.rows)} 段，与编码器相符")

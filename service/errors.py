@@ -30,6 +30,7 @@ CODES: Mapping[str, tuple[int, int]] = {
     "not_found": (404, USAGE),
     "model_not_found": (404, USAGE),
     "unknown_knowledge": (404, USAGE),
+    "backend_unsupported": (422, USAGE),
     "method_not_allowed": (405, USAGE),
     "request_timeout": (408, USAGE),
     "index_locked": (409, LOCKED),
@@ -50,6 +51,10 @@ CODES: Mapping[str, tuple[int, int]] = {
     "internal_error": (500, USAGE),
     "invalid_setting": (500, USAGE),
     "library_error": (500, PARTIAL),
+    "busy": (503, USAGE),
+    "backend_denied": (502, USAGE),
+    "backend_incompatible": (502, USAGE),
+    "backend_unavailable": (503, USAGE),
     "index_unavailable": (503, DAMAGED),
     "library_damaged": (503, DAMAGED),
     "model_unavailable": (503, MODEL),
@@ -59,11 +64,12 @@ CODES: Mapping[str, tuple[int, int]] = {
     "storage_error": (507, STORAGE),
     "unsafe_configuration": (500, UNSAFE),
 }
-_INDEX_CODES = {
+INDEX_CODES = {
     "index_missing": "index_unavailable",
     "index_damaged": "index_unavailable",
     "index_incompatible": "index_unavailable",
     "no_documents": "library_error",
+    "vectors_unusable": "invalid_request",
 }
 
 
@@ -91,13 +97,18 @@ class KewenError(Exception):
         return CODES[self.code][1]
 
 
+def user_error(problem: StorageProblem) -> KewenError:
+    """What is wrong with the index or the library, as the user is told of it."""
+    return KewenError(INDEX_CODES.get(problem.code, problem.code), problem.message)
+
+
 @contextmanager
 def user_errors() -> Iterator[None]:
     """Turn what the index, the library and the encoders raise into a KewenError."""
     try:
         yield
     except StorageProblem as error:
-        raise KewenError(_INDEX_CODES.get(error.code, error.code), error.message) from error
+        raise user_error(error) from error
     except EncoderUnavailable as error:
         raise KewenError("model_unavailable", str(error)) from error
     except LibraryError as error:

@@ -99,7 +99,8 @@ class Guard:
         self.app = app
         self.settings = settings
         self.keys = keys
-        self.limit = RateLimit(settings.rate_limit)
+        # Each worker process counts by itself. Limits are what all of them allow together; 0 is none.
+        self.limit = RateLimit(-(-settings.rate_limit // settings.workers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from corpus.catalogue import check_catalogue
@@ -13,14 +14,17 @@ from corpus.citations import verify_text
 from corpus.library import Library, LibraryError, is_changed
 from corpus.lines import line_starts
 from corpus.store import DocumentStore
-from index.build import BuildReport, Progress, index_fingerprint, write_index
+from index.build import BuildReport, Progress, write_index
+from index.bulk import read_vectors
 from index.encoders import load_encoder
 from index.generations import GenerationStore
+from index.milvus_build import Published
 from index.search import HybridRetriever
 from index.snapshot import Snapshot
 from index.storage import IndexProblem
 from index.types import Encoder
-from service.errors import KewenError, echo, user_errors
+from service.cluster import Cluster, check_fit
+from service.errors import KewenError, user_error, user_errors
 from service.settings import Settings
 
 Notify = Callable[[str], None]
@@ -47,6 +51,8 @@ class IndexKeeper:
         self.progress = progress or (lambda done, total: None)
         self._encoder: Encoder | None = None
         self._retriever: HybridRetriever | None = None
+        self._snapshot: Snapshot | None = None
+        self.cluster = Cluster(settings, notify)
         self._version: tuple[int, int] | None = None
         self._swap = threading.Lock()
 
@@ -61,17 +67,28 @@ class IndexKeeper:
                 self._encoder = load_encoder(self.settings.encoder)
         return self._encoder
 
-    def build(self) -> BuildReport:
-        """Build the index of the library anew.
+    def build(self, vectors: Path | None = None) -> BuildReport:
+        """Build the index of the library anew; whatever is damaged of the last one is made again.
+
+        `vectors`: a file or folder of vectors that were made elsewhere.
 
         Raises:
-            KewenError: `library_error`, `model_unavailable`, `index_locked`, `insufficient_storage` or
-                `storage_error`.
+            KewenError: `library_error`, `model_unavailable`, `index_locked`, `insufficient_storage`,
+                `storage_error`, or `invalid_request`, where the vectors are of no use.
         """
         encoder = self.encoder()
         archive = self.documents_store.archive
         with user_errors(), self.store.writer():  # the library is read within: others may be changing it just now
-            return write_index(self.library(), self.store, encoder, self.progress, archive=archive)
+            known = read_vectors(vectors, encoder) if vectors else ()
+            return write_index(self.library(), self.store, encoder, self.progress, self._is_damaged(), archive, known)
+
+    def _is_damaged(self) -> bool:
+        """Whether any file of the last generation is damaged, a mapped one's too."""
+        try:
+            self.store.check(self.store.newest_sound()[0])
+        except IndexProblem as problem:
+            return problem.code == "index_damaged"
+        return False
 
     def library(self) -> Library:
         """The reports of the folder and the user's own documents, as they now are on disk.
@@ -89,16 +106,18 @@ class IndexKeeper:
             return True
 
     def _current(self) -> Snapshot:
-        if self._retriever and self._version == self.store.version():
-            return self._retriever.snapshot
+        if self._snapshot and self._version == self.store.version():
+            return self._snapshot
         return Snapshot.load(self.store.newest_sound()[0])
 
     def status(self) -> dict[str, Any]:
-        """What is on disk: the generation in use, what it was built with, and what is wrong with others.
+        """What is on disk or in Milvus: the generation in use, what it was built with, and what is wrong with others.
 
         Raises:
-            KewenError: `index_unavailable`.
+            KewenError: `index_unavailable`, or what `Cluster` raises.
         """
+        if self.settings.backend == "milvus":
+            return self.cluster.status()
         with user_errors():
             generation, problems = self.store.open()
         described = {key: generation.manifest[key] for key in ("created", "encoder", "documents", "passages")}
@@ -122,19 +141,12 @@ class IndexKeeper:
                 raise IndexProblem("index_missing", "还没有索引。请运行 kewen index build。")
             try:
                 generation = self.store.read(self.store.current_name() or "CURRENT")
+                self.store.check(generation)
                 snapshot = Snapshot.load(generation)
             except IndexProblem as problem:
                 raise IndexProblem(problem.code, f"{problem.message}。{_REBUILD}") from problem
-            texts = {name: snapshot.text(name) for name in snapshot.documents}
-            starts = {name: line_starts(text) for name, text in texts.items()}
-            for row in snapshot.rows:
-                name = row.passage.document_id
-                try:
-                    verify_text(texts[name], starts[name], snapshot.citation(row.passage))
-                except ValueError as error:
-                    raise IndexProblem(
-                        "index_damaged", f"段落 {row.passage.id} 与原文不符（{error}）。{_REBUILD}"
-                    ) from error
+            for name in snapshot.documents:
+                _check_passages(snapshot, name)
         checked = {"generation": generation.name, "files": len(generation.files), "citations": len(snapshot.rows)}
         return {**checked, "faults": self._faults_before(generation.name)}
 
@@ -144,7 +156,7 @@ class IndexKeeper:
         for name in self.store.names():
             try:
                 if name != current:
-                    self.store.read(name)
+                    self.store.check(self.store.read(name))
             except IndexProblem as problem:
                 faults.append(problem.message)
         return faults
@@ -159,18 +171,43 @@ class IndexKeeper:
         return check_catalogue(store.folder) + store.check(catalogue)
 
     def retriever(self) -> HybridRetriever:
-        """The retriever of the newest generation. One that is in use stays as it is.
+        """The retriever of the newest generation, here or in Milvus. One that is in use stays as it is.
 
         Raises:
-            KewenError: `index_unavailable`, `model_mismatch`, or what building raises.
+            KewenError: `index_unavailable`, `model_mismatch`, what building raises, or what `Cluster` does.
         """
+        if self.settings.backend == "milvus":
+            return self.cluster.retriever(self.encoder())
+        return self._local()[0]
+
+    def snapshot(self) -> Snapshot:
+        """The newest generation on this machine; raises as `retriever`."""
+        return self._local()[1]
+
+    def publish(self, progress: Progress = lambda done, total: None) -> Published:
+        """Bring the newest generation on this machine to Milvus.
+
+        Raises:
+            KewenError: `index_unavailable`, or what `Cluster` raises.
+        """
+        with user_errors(), self.store.writer():
+            snapshot = Snapshot.load(self.store.open()[0])
+            return self.cluster.publish(snapshot, progress)
+
+    def _local(self) -> tuple[HybridRetriever, Snapshot]:
         if self._retriever is None or self._version != self.store.version():
             with self._swap:
                 if self._retriever is None or self._version != self.store.version():
                     self._renew()
-        if self._retriever is None:
+        if self._retriever is None or self._snapshot is None:
             raise KewenError("index_unavailable", f"索引用不了。{_REBUILD}")
-        return self._retriever
+        return self._retriever, self._snapshot
+
+    def distrust(self, name: str, why: str) -> None:
+        """Serve from another generation than this one, which is damaged; `why` says so in Chinese."""
+        self.store.distrusted[name] = why
+        self._version = None
+        self.snapshot()
 
     def _renew(self) -> None:
         """Open the newest generation. Where that fails, what was open goes on serving, and `notify` hears why."""
@@ -178,7 +215,7 @@ class IndexKeeper:
         try:
             with user_errors():
                 snapshot = self._load_or_build()
-                self._check_fit(snapshot, self.encoder())
+                check_fit(snapshot.description, self.encoder(), _REBUILD)
                 snapshot = self._finished(snapshot)
                 self._report_changes(snapshot)
         except KewenError as error:
@@ -188,7 +225,7 @@ class IndexKeeper:
         else:
             if version is None:  # it was built just now
                 version = self.store.version()
-            self._retriever = HybridRetriever(snapshot, self.encoder())
+            self._retriever, self._snapshot = HybridRetriever(snapshot, self.encoder()), snapshot
         self._version = version
 
     def _load_or_build(self) -> Snapshot:
@@ -245,20 +282,7 @@ class IndexKeeper:
         generation, problems = self.store.open()
         for problem in problems:
             self._notify(f"警告：{problem}")
-        return Snapshot.load(generation)
-
-    def _check_fit(self, snapshot: Snapshot, encoder: Encoder) -> None:
-        wanted = index_fingerprint(encoder)
-        built = snapshot.description.get("encoder", {})
-        if built.get("fingerprint") != encoder.fingerprint:
-            other = echo(str(built.get("name")))
-            now = "现在的版本" if other == encoder.name else f"现在的 {encoder.name} "
-            raise KewenError(
-                "model_mismatch",
-                f"索引由编码器 {other} 建立，与{now}不同。请运行 kewen index build 重建，或用 --encoder 指定原来的编码器。",
-            )
-        if snapshot.description.get("terms") != wanted["terms"]:
-            raise KewenError("index_unavailable", f"索引所用的词表与本程序不同。{_REBUILD}")
+        return Snapshot.load(generation, user_error)
 
     def _report_changes(self, snapshot: Snapshot) -> None:
         """Answers come from the text as it was indexed; say so where the files on disk have moved on."""
@@ -280,8 +304,24 @@ class IndexKeeper:
             )
         for document_id in sorted(listed.keys() - snapshot.documents.keys()):
             self._notify(f"警告：报告 {document_id} 尚未编入索引。{_REBUILD}")
-        for document in snapshot.documents.values():
-            if document.id not in listed:
-                self._notify(f"警告：报告 {document.id} 已不在清单中，但仍在索引里。{_REBUILD}")
-            elif is_changed(listed[document.id], document.sha256):
-                self._notify(f"警告：报告 {document.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
+        for share in snapshot.documents.shares():
+            if share.id not in listed:
+                self._notify(f"警告：报告 {share.id} 已不在清单中，但仍在索引里。{_REBUILD}")
+            elif is_changed(listed[share.id], share.sha256):
+                self._notify(f"警告：报告 {share.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
+
+
+def _check_passages(snapshot: Snapshot, name: str) -> None:
+    """Each passage of a document against its text.
+
+    Raises:
+        IndexProblem: `index_damaged`.
+    """
+    text = snapshot.text(name)
+    starts = line_starts(text)
+    for n in snapshot.rows_of(name):
+        passage = snapshot.rows[n].passage
+        try:
+            verify_text(text, starts, snapshot.citation(passage))
+        except ValueError as error:
+            raise IndexProblem("index_damaged", f"段落 {passage.id} 与原文不符（{error}）。{_REBUILD}") from error

@@ -250,7 +250,7 @@ class Librarian:
         return built
 
     def _reports(self, plan: Plan, built: BuildReport | None) -> Iterable[DocumentReport]:
-        snapshot = self.assistant.retriever().snapshot
+        snapshot = self.assistant.snapshot()
         own = self.assistant.own_documents()
         failed = {x.id: x for x in built.documents if x.status != "ok"} if built else {}
         for outcome in plan.outcomes:

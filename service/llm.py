@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ _RETRIED = (408, 409, 429, 500, 502, 503, 504)
 _LONGEST_WAIT = 20.0
 _CONNECT_SECONDS = 5.0
 _MOST_BYTES = 1 << 20
+_MOST_STREAMS = 64
+_streams = threading.BoundedSemaphore(_MOST_STREAMS)
+"""Streams of this process, each of which keeps a thread waiting: a model that hangs must not keep all of them."""
 _REFUSALS = {
     401: "它不接受这个密钥（HTTP 401），请检查 KEWEN_LLM_KEY",
     403: "它不接受这个密钥（HTTP 403），请检查 KEWEN_LLM_KEY",
@@ -86,8 +90,16 @@ class ChatModel:
 
         Raises:
             KewenError: `llm_unavailable`, where the endpoint can't be reached, refuses, is too slow, breaks off or
-                answers nonsense; pieces may have come until then.
+                answers nonsense, or too many wait for it; pieces may have come until then.
         """
+        if not _streams.acquire(blocking=False):
+            raise _failure(f"已有 {_MOST_STREAMS} 个提问在等它作答")
+        try:
+            yield from self._stream(messages, seconds)
+        finally:
+            _streams.release()
+
+    def _stream(self, messages: Sequence[Mapping[str, str]], seconds: float) -> Iterator[str]:
         httpx = _httpx()
         deadline = time.monotonic() + seconds
         limits = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))

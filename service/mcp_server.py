@@ -18,7 +18,6 @@ from importlib.metadata import version
 from typing import Any
 
 import anyio
-import anyio.from_thread
 from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -47,7 +46,8 @@ from service.assistant import Assistant
 from service.errors import KewenError, echo
 from service.links import Links
 from service.settings import Settings
-from service.threads import in_thread
+from service.threads import in_turn
+from service.turnstile import Place, Turnstile, turnstile_for
 
 _LOG = logging.getLogger("kewen")
 _HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
@@ -60,10 +60,10 @@ class _Entry:
 
     listed: Tool
     arguments: type[BaseModel]
-    run: Callable[[Any], BaseModel]
+    run: Callable[[Any, Place], BaseModel]
 
 
-def mcp_server(assistant: Assistant, links: Links) -> Server[Any]:
+def mcp_server(assistant: Assistant, links: Links, turnstile: Turnstile) -> Server[Any]:
     """The MCP server of an assistant, for any transport; the order of its tools is always the same."""
     entries = {entry.listed.name: entry for entry in _entries(tools.Tools(assistant, links))}
 
@@ -74,7 +74,7 @@ def mcp_server(assistant: Assistant, links: Links) -> Server[Any]:
         entry = entries.get(params.name)
         if entry is None:
             raise MCPError(INVALID_PARAMS, f"没有名为 {echo(params.name, 60)} 的工具。可用：{'、'.join(entries)}。")
-        return await _call(entry, params.arguments or {})
+        return await _call(entry, params.arguments or {}, turnstile)
 
     return Server(
         "kewen",
@@ -88,11 +88,19 @@ def mcp_server(assistant: Assistant, links: Links) -> Server[Any]:
 
 
 def _entries(over: tools.Tools) -> list[_Entry]:
-    # Asks whether the client still listens, between the sentences of a language model.
-    ask = partial(over.ask, checkpoint=anyio.from_thread.check_cancelled)
+    def search(given: tools.SearchArguments, place: Place) -> tools.Found:
+        with place:
+            return over.search(given)
+
+    def fetch(given: tools.FetchArguments, _: Place) -> tools.Fetched:
+        return over.fetch(given)
+
+    def ask(given: tools.AskArguments, place: Place) -> tools.Asked:
+        return over.ask(given, place.check, place)
+
     return [
-        _entry("search", "检索段落", tools.SEARCH, tools.SearchArguments, tools.Found, over.search),
-        _entry("fetch", "取原文", tools.FETCH, tools.FetchArguments, tools.Fetched, over.fetch),
+        _entry("search", "检索段落", tools.SEARCH, tools.SearchArguments, tools.Found, search),
+        _entry("fetch", "取原文", tools.FETCH, tools.FetchArguments, tools.Fetched, fetch),
         _entry("ask", "提问", tools.ASK, tools.AskArguments, tools.Asked, ask),
     ]
 
@@ -103,7 +111,7 @@ def _entry(
     description: str,
     arguments: type[BaseModel],
     result: type[BaseModel],
-    run: Callable[[Any], BaseModel],
+    run: Callable[[Any, Place], BaseModel],
 ) -> _Entry:
     listed = Tool(
         name=name,
@@ -118,11 +126,11 @@ def _entry(
     return _Entry(listed, arguments, run)
 
 
-async def _call(entry: _Entry, arguments: Mapping[str, Any]) -> CallToolResult:
+async def _call(entry: _Entry, arguments: Mapping[str, Any], turnstile: Turnstile) -> CallToolResult:
     """Run a tool; what goes wrong is a result that the model can read (MCP, server/tools: tool execution errors)."""
     try:
         given = tools.read_arguments(entry.arguments, arguments)
-        result = await in_thread(partial(entry.run, given))
+        result = await in_turn(turnstile, partial(entry.run, given))
     except KewenError as error:
         return CallToolResult(content=[TextContent(text=error.message)], is_error=True)
     except Exception:
@@ -150,7 +158,7 @@ def run_stdio(assistant: Assistant, links: Links) -> None:
     # A thread that waits for a line can't be cancelled: left to asyncio, Ctrl+C would wait for it too.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        anyio.run(_serve_stdio, mcp_server(assistant, links))
+        anyio.run(_serve_stdio, mcp_server(assistant, links, turnstile_for(assistant.settings)))
     except* BrokenPipeError:  # the client has gone without a word
         pass
 
@@ -166,12 +174,12 @@ async def _serve_stdio(server: Server[Any]) -> None:
 class McpEndpoint:
     """Streamable HTTP without sessions, as an ASGI application for one route; it answers only while `running`.
 
-    endpoint = McpEndpoint(assistant, links, settings)
+    endpoint = McpEndpoint(assistant, links, settings, turnstile)
     FastAPI(lifespan=endpoint.running, routes=[Route("/mcp", endpoint)])
     """
 
-    def __init__(self, assistant: Assistant, links: Links, settings: Settings) -> None:
-        self._server = mcp_server(assistant, links)
+    def __init__(self, assistant: Assistant, links: Links, settings: Settings, turnstile: Turnstile) -> None:
+        self._server = mcp_server(assistant, links, turnstile)
         self._settings = settings
         self._manager: StreamableHTTPSessionManager | None = None
 

@@ -31,6 +31,8 @@ def error_response(error: KewenError, path: str, request_id: str, headers: Mappi
         given["WWW-Authenticate"] = "Bearer"
     if "retry_after" in error.detail:
         given["Retry-After"] = str(error.detail["retry_after"])
+    if error.detail.get("closing"):
+        given["Connection"] = "close"
     if _PAGES.match(path):
         what = "评测报告" if path == "/evaluation" else "原文"
         return HTMLResponse(error_page(error, what), error.status, given)

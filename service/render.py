@@ -14,8 +14,8 @@ from corpus.citations import citation_label
 from corpus.expansions import Expansion
 from corpus.types import Citation, Passage, Span
 from index.query import Reading
+from index.ranking import Source
 from index.reasons import Meaning, Why, Word
-from index.snapshot import Snapshot
 from index.types import DocumentInfo, Hit
 from service.assistant import SearchResult
 from service.links import Link
@@ -152,7 +152,7 @@ def document_json(document: DocumentInfo, passages: int, own: bool) -> dict[str,
 def outline_json(
     document: DocumentInfo,
     passages: Sequence[Passage],
-    snapshot: Snapshot,
+    snapshot: Source,
     link: Link,
     own: bool,
     with_passages: bool = True,

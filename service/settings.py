@@ -26,6 +26,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names by which a machine speaks to itself, as a Host header has them."""
 LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
 """The same, as an address to listen on or the host of a URL has them."""
+BACKENDS = ("local", "milvus")
 MCP_MODES = ("auto", "on", "off")
 
 
@@ -135,10 +136,31 @@ def _address(text: str) -> SplitResult:
     return parts
 
 
+def _milvus_uri(value: Any) -> str:  # noqa: ANN401
+    text = str(value).strip()
+    if text.endswith(".db"):
+        return str(_folder(text))
+    if text:
+        _address(text)
+    return text.rstrip("/")
+
+
+def _collection(value: Any) -> str:  # noqa: ANN401
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", str(value)):
+        raise ValueError("应以字母或下划线开头，只含字母、数字和下划线，至多 100 个字符")
+    return str(value)
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("home", lambda: user_data_path("kewen", appauthor=False), _folder, "数据目录：索引与配置都在其中"),
     Setting("reports", shipped_folder, _folder, "报告文件夹：含清单 reports.toml；默认为随附的五份报告"),
     Setting("encoder", lambda: BUNDLED, _text, "编码器：bundled，或 sentence-transformers 模型的名称或路径"),
+    Setting("backend", lambda: "local", _one_of(BACKENDS), "索引在哪里：local 本机、milvus 一个 Milvus 服务"),
+    Setting(
+        "milvus_uri", lambda: "", _milvus_uri, "Milvus 的地址，如 https://milvus.example.cn:19530；试用可写 .db 文件"
+    ),
+    Setting("milvus_token", lambda: "", str, "Milvus 的令牌：用户名:密码；只从环境变量或配置文件读"),
+    Setting("milvus_collection", lambda: "kewen", _collection, "Milvus 中的别名，各代集合名为它加 _编号"),
     Setting("top_k", lambda: 5, _whole(1, 100), "返回几个段落"),
     Setting("host", lambda: "127.0.0.1", _text, "服务监听的地址；本机以外须先有密钥与 allowed_hosts"),
     Setting("port", lambda: 8765, _whole(0, 65535), "服务监听的端口"),
@@ -147,6 +169,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("allowed_hosts", tuple, _several(_host_name), "本机名以外，服务还应答哪些主机名，逗号分隔"),
     Setting("allowed_origins", tuple, _several(_origin), "允许哪些网页跨源调用，如 https://portal.example.cn"),
     Setting("rate_limit", lambda: 600, _whole(0, 1_000_000), "每个密钥每分钟的请求数，0 为不限"),
+    Setting("concurrency", lambda: 0, _whole(0, 256), "同时检索或作答几个问题；0 为处理器数加一"),
+    Setting("queue", lambda: 64, _whole(0, 512), "此外至多有几个问题等候；再多的立即答复 503，请其稍后再试"),
+    Setting("workers", lambda: 1, _whole(1, 64), "服务用几个进程；上面两项与 rate_limit 由各进程均分"),
     Setting("mcp", lambda: "auto", _one_of(MCP_MODES), "/mcp 是否开放：auto 只在本机、on、off"),
     Setting(
         "answer_mode",
@@ -172,6 +197,10 @@ class Settings:
     home: Path
     reports: Path
     encoder: str
+    backend: str
+    milvus_uri: str
+    milvus_token: str
+    milvus_collection: str
     top_k: int
     host: str
     port: int
@@ -180,6 +209,9 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     allowed_origins: tuple[str, ...]
     rate_limit: int
+    concurrency: int
+    queue: int
+    workers: int
     mcp: str
     answer_mode: str
     min_confidence: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,10 +12,11 @@ from corpus.citations import citation_label
 from corpus.types import Citation, Passage, Span
 from index.types import DocumentInfo, Filters
 from service.answers import NO_ANSWER
-from service.asking import Event, final
+from service.asking import Event, checked, final
 from service.assistant import Assistant
 from service.errors import KewenError, echo
 from service.links import Links
+from service.turnstile import AT_ONCE, Turn
 
 INSTRUCTIONS = (
     "科问（kewen）只在所收的科技创新报告与规划中查找，每处出处都可逐字回查原文。"
@@ -148,9 +149,12 @@ class Tools:
         metadata = {name: value for name, value in known.items() if value}
         return Fetched(id=passage.id, text=passage.text, metadata=metadata, **self._place(citation))
 
-    def ask(self, given: AskArguments, checkpoint: Callable[[], object] = lambda: None) -> Asked:
-        """The answer with its citations. `checkpoint` is called between its sentences, and stops it by raising."""
-        answer = final(_checked(self._events(given), checkpoint))
+    def ask(self, given: AskArguments, checkpoint: Callable[[], object] = lambda: None, turn: Turn = AT_ONCE) -> Asked:
+        """The answer with its citations, searched for when it is this one's `turn`.
+
+        `checkpoint` is called between its sentences, and stops it by raising.
+        """
+        answer = final(checked(self._events(given, turn), checkpoint))
         return Asked(
             answer=answer.text,
             abstained=answer.abstained,
@@ -166,12 +170,12 @@ class Tools:
             notices=[*answer.notices, *_unused(given)],
         )
 
-    def _events(self, given: AskArguments) -> Iterator[Event]:
+    def _events(self, given: AskArguments, turn: Turn) -> Iterator[Event]:
         filters = Filters(
             document_ids=frozenset([given.document_id]) if given.document_id else None,
             years=self._years(given.year_from, given.year_to),
         )
-        return self._assistant.ask_events(given.question, given.top_k, filters=filters)
+        return self._assistant.ask_events(given.question, given.top_k, filters=filters, turn=turn)
 
     def _years(self, first: int | None, last: int | None) -> tuple[int, int] | None:
         """An open end reaches as far as there are reports, so that a year beyond them is refused by its own name."""
@@ -215,16 +219,6 @@ class _Untitled(GenerateJsonSchema):
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a tool's arguments or result."""
     return model.model_json_schema(schema_generator=_Untitled)
-
-
-def _checked(events: Iterator[Event], checkpoint: Callable[[], object]) -> Iterator[Event]:
-    try:
-        for event in events:
-            checkpoint()
-            yield event
-    finally:
-        if isinstance(events, Generator):  # ends the conversation with the language model now, not at some time
-            events.close()
 
 
 def _unused(given: AskArguments) -> list[str]:

@@ -62,6 +62,10 @@ _CANDIDATES = (
 )
 
 
+# What no Greek, Cyrillic or Arabic text has.
+_BEYOND = re.compile("[\u0800-\U0010ffff]")
+
+
 def decode(data: bytes) -> tuple[str, str]:
     """The text of `data` and the codec that gave it.
 
@@ -146,8 +150,10 @@ def _is_sign(character: str) -> bool:
 
 def _rather_gb18030(data: bytes, text: str) -> bool:
     """A short GB18030 text can be valid UTF-8 by chance; then it reads as Greek, Cyrillic or Arabic letters."""
+    if _BEYOND.search(text):
+        return False
     foreign = [c for c in text if ord(c) >= 0x80]
-    if not foreign or max(foreign) >= "\u0800" or 2 * len(foreign) < len(text.replace(" ", "")):
+    if not foreign or 2 * len(foreign) < len(text.replace(" ", "")):
         return False
     other = _try(data, "gb18030")
     return other is not None and plausibility(other) == 1.0

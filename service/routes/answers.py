@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 
 from index.types import Filters
 from service.answer_render import answer_json
-from service.asking import Event, final
+from service.asking import Event, checked, final
 from service.assistant import Assistant
 from service.errors import KewenError
 from service.hit_schemas import AskOut
 from service.links import Links
 from service.routes.events import stream
 from service.routes.sse import event_stream
+from service.routes.turns import in_turn_of, rendered
 from service.schemas import AskIn, FiltersIn
-from service.threads import in_thread
+from service.turnstile import Place
 
 
 def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[int | str, dict[str, Any]]) -> None:
     """The route over an assistant."""
 
     @routes.post("/v1/ask", tags=["提问"], summary="提问", response_model=AskOut, responses=responses)
-    async def ask(body: AskIn) -> Any:  # noqa: ANN401 - an answer, or its stream
+    async def ask(body: AskIn, request: Request) -> Any:  # noqa: ANN401 - an answer, or its stream
         """先给答案，每句带可逐字回查的出处；报告中没有依据时 `abstained` 为 true，并说明原因。
 
         `stream` 为 true 时返回 server-sent events：`sentence`（一句，及它新引的出处 `new_citations`）、
@@ -32,7 +34,7 @@ def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[i
         """
         filters = filters_of(body.filters)
 
-        def begin() -> Iterator[Event]:
+        def begin(place: Place) -> Iterator[Event]:
             return assistant.ask_events(
                 body.question,
                 body.top_k,
@@ -42,11 +44,18 @@ def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[i
                 body.expansion,
                 body.literal,
                 body.ignore,
+                place,
             )
 
+        def streamed(place: Place) -> Generator[str, None, None]:
+            return stream(checked(begin(place), place.check), links.url)
+
+        def whole(place: Place) -> Response:
+            return rendered(AskOut, answer_json(final(checked(begin(place), place.check)), links.url))
+
         if body.stream:
-            return event_stream(stream(await in_thread(begin), links.url))
-        return await in_thread(lambda: answer_json(final(begin()), links.url))
+            return await event_stream(request, streamed)
+        return await in_turn_of(request, whole)
 
 
 def filters_of(given: FiltersIn | None) -> Filters:

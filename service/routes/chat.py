@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 
 from service.answers import ANSWER_MODES, Answer
-from service.asking import Event, final
+from service.asking import Event, checked, final
 from service.assistant import Assistant
 from service.chat_text import ChatText
 from service.checks import checked_query
@@ -25,8 +26,9 @@ from service.routes.answers import filters_of
 from service.routes.embeddings import MODELS as EMBEDDING_MODELS
 from service.routes.rerank import MODEL as RERANK_MODEL
 from service.routes.sse import event_stream
-from service.threads import in_thread
+from service.routes.turns import in_turn_of
 from service.tokens import count
+from service.turnstile import Place
 
 _LOG = logging.getLogger("kewen")
 DEFAULT, PLAIN, *_ = CHAT_MODELS
@@ -51,7 +53,7 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         return _model(model, started)
 
     @routes.post("/v1/chat/completions", summary="对话", operation_id="create_chat_completion")
-    async def chat(body: ChatIn) -> Any:  # noqa: ANN401 - a completion, or its stream
+    async def chat(body: ChatIn, request: Request) -> Any:  # noqa: ANN401 - a completion, or its stream
         """以 OpenAI Chat Completions 的格式提问：末一条 user 消息是问题，之前的用来补全追问。
 
         正文的 `[1]` 是出处编号，文末列出来源；`annotations` 中为同样的 `url_citation`，
@@ -62,19 +64,26 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
         question, history = _asked(body.messages, assistant.settings.max_question)
         knobs = body.kewen or KnobsIn.model_validate({})
         filters = filters_of(knobs.filters)
-        # A chore's order stands in the last message, whatever its role, or before the chat that it is about.
-        prompts = [x.text for x in body.messages if x.role == "system" or x is body.messages[-1]]
 
-        def begin() -> Iterator[Event]:
+        def begin(place: Place) -> tuple[_Completion, Iterator[Event]]:
+            text = ChatText(links.url, knobs.sources and body.model != PLAIN)
+            completion = _Completion(body.model, sum(count(x.text) for x in body.messages), text)
+            # A chore's order stands in the last message, whatever its role, or before the chat that it is about.
+            prompts = [x.text for x in body.messages if x.role == "system" or x is body.messages[-1]]
             if any(is_chore(x) for x in prompts):
-                return iter([refusal(question)])
-            return assistant.ask_events(question, knobs.top_k, knobs.mode or mode, filters, history)
+                return completion, iter([refusal(question)])
+            how = knobs.mode or mode
+            return completion, assistant.ask_events(question, knobs.top_k, how, filters, history, turn=place)
 
-        text = ChatText(links.url, knobs.sources and body.model != PLAIN)
-        completion = _Completion(body.model, sum(count(x.text) for x in body.messages), text)
-        if body.stream:
-            return event_stream(completion.lines(await in_thread(begin), body.includes_usage))
-        return await in_thread(lambda: completion.whole(final(begin())))
+        def streamed(place: Place) -> Generator[str, None, None]:
+            completion, events = begin(place)
+            return completion.lines(checked(events, place.check), body.includes_usage)
+
+        def whole(place: Place) -> JSONResponse:
+            completion, events = begin(place)
+            return JSONResponse(completion.whole(final(checked(events, place.check))))
+
+        return await (event_stream(request, streamed) if body.stream else in_turn_of(request, whole))
 
     return routes
 

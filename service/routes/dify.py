@@ -7,11 +7,12 @@ from dataclasses import replace
 from enum import Enum
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from corpus.citations import citation_label
-from index.snapshot import Snapshot
+from index.ranking import Source
 from index.types import NO_FILTERS, DocumentInfo, Filters, Hit
 from service.answers import Answer
 from service.assistant import Assistant
@@ -19,7 +20,9 @@ from service.checks import checked_query
 from service.conditions import FIELDS, OPERATORS, Conditions, document_fields, passage_fields, read_conditions
 from service.errors import KewenError, echo
 from service.links import Links
+from service.routes.turns import in_turn_of, rendered
 from service.schemas import SAID
+from service.turnstile import Place
 
 EVERYTHING = "kewen"
 """The knowledge id of all reports."""
@@ -98,27 +101,17 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     """The routes over an assistant; `links` open what they cite."""
     routes = APIRouter(tags=_TAGS, responses=_REFUSED)
 
-    def retrieve(body: RetrievalIn) -> dict[str, Any]:
+    async def retrieve(body: RetrievalIn, request: Request) -> Response:
         """按 Dify 外部知识库 API 检索段落。在 Dify 中填到 `/dify` 为止的地址即可。
 
         分数是校准过的：把握（报告中有答案的概率）乘以该段与最佳一段的分数之比，可与 `score_threshold` 相比。
         """
-        setting = body.retrieval_setting or RetrievalSetting.model_validate({})
-        settings = assistant.settings
-        top_k = min(setting.top_k or settings.top_k, settings.max_top_k)
-        query = checked_query(body.query, settings.max_question)
-        conditions = read_conditions(body.metadata_condition)
-        snapshot = assistant.retriever().snapshot
-        allowed = conditions.documents(_knowledge(snapshot, body.knowledge_id))
-        if not allowed:
-            return {"records": []}
-        filters = NO_FILTERS if len(allowed) == len(snapshot.documents) else Filters(document_ids=allowed)
-        if conditions.concerns_passages:
-            filters = replace(filters, passage_ids=_passages(snapshot, conditions, allowed))
-        answer = assistant.ask(query, top_k, "passages", filters)
-        least = setting.score_threshold or 0
-        records = [_record(hit, score, snapshot, links) for hit, score in _scored(answer) if score >= least]
-        return {"records": sorted(records, key=lambda x: -x["score"])}
+
+        def found(place: Place) -> Response:
+            with place:
+                return rendered(RetrievalOut, _found(assistant, links, body))
+
+        return await in_turn_of(request, found)
 
     for n, path in enumerate(f"{prefix}{slash}retrieval" for prefix in PREFIXES for slash in ("/", "//")):
         routes.post(
@@ -131,7 +124,31 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     return routes
 
 
-def _knowledge(snapshot: Snapshot, knowledge_id: str) -> Iterable[DocumentInfo]:
+def _found(assistant: Assistant, links: Links, body: RetrievalIn) -> dict[str, Any]:
+    """The records of a request, the best first.
+
+    Raises:
+        KewenError: `unknown_knowledge`, `unknown_field`, `unknown_operator`, or as `Assistant.ask`.
+    """
+    setting = body.retrieval_setting or RetrievalSetting.model_validate({})
+    settings = assistant.settings
+    top_k = min(setting.top_k or settings.top_k, settings.max_top_k)
+    query = checked_query(body.query, settings.max_question)
+    conditions = read_conditions(body.metadata_condition)
+    snapshot = assistant.retriever().snapshot
+    allowed = conditions.documents(_knowledge(snapshot, body.knowledge_id))
+    if not allowed:
+        return {"records": []}
+    filters = NO_FILTERS if len(allowed) == len(snapshot.documents) else Filters(document_ids=allowed)
+    if conditions.concerns_passages:
+        filters = replace(filters, passage_ids=_passages(snapshot, conditions, allowed))
+    answer = assistant.ask(query, top_k, "passages", filters)
+    least = setting.score_threshold or 0
+    records = [_record(hit, score, snapshot, links) for hit, score in _scored(answer) if score >= least]
+    return {"records": sorted(records, key=lambda x: -x["score"])}
+
+
+def _knowledge(snapshot: Source, knowledge_id: str) -> Iterable[DocumentInfo]:
     """The documents of a knowledge id.
 
     Raises:
@@ -147,7 +164,7 @@ def _knowledge(snapshot: Snapshot, knowledge_id: str) -> Iterable[DocumentInfo]:
     return found
 
 
-def _passages(snapshot: Snapshot, conditions: Conditions, documents: frozenset[str]) -> frozenset[str]:
+def _passages(snapshot: Source, conditions: Conditions, documents: frozenset[str]) -> frozenset[str]:
     """The passages of these documents that the conditions hold of."""
     known = {name: document_fields(snapshot.documents[name]) for name in documents}
     found = (x.passage for x in snapshot.rows if x.passage.document_id in documents)
@@ -168,7 +185,7 @@ def _scored(answer: Answer) -> list[tuple[Hit, float]]:
     return [(hit, round(min(max(answer.confidence * hit.score / best, 0), 1), 4)) for hit in answer.hits]
 
 
-def _record(hit: Hit, score: float, snapshot: Snapshot, links: Links) -> dict[str, Any]:
+def _record(hit: Hit, score: float, snapshot: Source, links: Links) -> dict[str, Any]:
     """A record as Dify reads it: all four keys, and metadata without any null, which Dify does not bear."""
     citation = hit.citation
     first, last = citation.lines

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, WithJsonSchema
 
@@ -15,7 +15,9 @@ from service.assistant import Assistant
 from service.errors import KewenError, echo
 from service.links import Links
 from service.openai_schemas import REFUSED, TAGS
+from service.routes.turns import in_turn_of
 from service.tokens import count
+from service.turnstile import Place
 
 QUERY, PASSAGE = "kewen-embedding-query", "kewen-embedding-passage"
 MODELS: Mapping[str, str] = {
@@ -76,33 +78,45 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     routes = APIRouter(tags=TAGS, responses=REFUSED)
 
     @routes.post("/v1/embeddings", summary="嵌入", operation_id="create_embedding", response_model=EmbeddingsOut)
-    def embeddings(body: EmbeddingsIn) -> JSONResponse:
+    async def embeddings(body: EmbeddingsIn, request: Request) -> JSONResponse:
         """以 OpenAI Embeddings 的格式取向量，出自检索所用的同一编码器。
 
         问题用 `kewen-embedding-query`，段落用 `kewen-embedding-passage`；两者的内积即余弦。
         """
-        if body.model not in MODELS:
-            known = "、".join(MODELS)
-            raise KewenError(
-                "model_not_found", f"没有嵌入模型 {echo(body.model, 60)}。可用：{known}。", {"param": "model"}
-            )
-        texts = _texts(body.input, assistant.settings.max_question * _LONGER)
-        vectors = _encode(assistant.encoder(), body, texts)
-        tokens = sum(map(count, texts))
-        # Half a million numbers: rendered as they are, without a model's check of each.
-        return JSONResponse(
-            {
-                "object": "list",
-                "data": [
-                    {"object": "embedding", "index": n, "embedding": _rendered(vector, body.encoding_format)}
-                    for n, vector in enumerate(vectors)
-                ],
-                "model": body.model,
-                "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-            }
-        )
+
+        def encoded(place: Place) -> JSONResponse:
+            with place:
+                return _embeddings(assistant, body)
+
+        return await in_turn_of(request, encoded)
 
     return routes
+
+
+def _embeddings(assistant: Assistant, body: EmbeddingsIn) -> JSONResponse:
+    """The answer to a request.
+
+    Raises:
+        KewenError: `model_not_found`, `invalid_request`, or as loading the encoder.
+    """
+    if body.model not in MODELS:
+        known = "、".join(MODELS)
+        raise KewenError("model_not_found", f"没有嵌入模型 {echo(body.model, 60)}。可用：{known}。", {"param": "model"})
+    texts = _texts(body.input, assistant.settings.max_question * _LONGER)
+    vectors = _encode(assistant.encoder(), body, texts)
+    tokens = sum(map(count, texts))
+    # Half a million numbers: rendered as they are, without a model's check of each.
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": n, "embedding": _rendered(vector, body.encoding_format)}
+                for n, vector in enumerate(vectors)
+            ],
+            "model": body.model,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        }
+    )
 
 
 def whole_characters(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 
 from service import render
 from service.assistant import Assistant
@@ -13,6 +14,7 @@ from service.hit_schemas import SearchOut
 from service.links import Links
 from service.routes import answers, texts
 from service.routes.answers import filters_of
+from service.routes.turns import in_turn_of, rendered
 from service.schemas import (
     DocumentsOut,
     ErrorOut,
@@ -22,6 +24,7 @@ from service.schemas import (
     ReadyOut,
     SearchIn,
 )
+from service.turnstile import Place
 
 VERSION = version("kewen")
 TAGS = [
@@ -45,7 +48,7 @@ SEARCHED: Responses = {
     421: {"model": ErrorOut, "description": "Host 不在允许之列"},
     422: {"model": ErrorOut, "description": "请求不合要求"},
     429: {"model": ErrorOut, "description": "请求过于频繁；Retry-After 为须等的秒数"},
-    503: {"model": ErrorOut, "description": "索引不可用"},
+    503: {"model": ErrorOut, "description": "索引不可用；或提问的人太多（busy），Retry-After 为须等的秒数"},
 }
 _ASKED: Responses = {
     200: {"description": "答案；stream 为 true 时为 text/event-stream", "content": {"text/event-stream": {}}},
@@ -70,41 +73,30 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/v1/search", tags=["检索"], summary="检索段落", response_model=SearchOut, responses=SEARCHED)
-    def search(body: SearchIn) -> dict[str, Any]:
+    async def search(body: SearchIn, request: Request) -> Response:
         """返回最相关的段落，按相关程度排列；每段带出处、各路分数，以及最能回答问题的句子的位置。
 
         `explain` 为 true 时每段另有 `why`：问题的哪些词在段中，哪些词与段中的词意思相近。
         """
-        result = assistant.search(
-            body.query,
-            body.top_k,
-            body.mode,
-            filters_of(body.filters),
-            body.expansion,
-            body.literal,
-            body.ignore,
-            body.explain,
-        )
-        return render.result_json(result, links.url)
+        return await in_turn_of(request, lambda place: _found(assistant, links, body, place))
 
     answers.add(routes, assistant, links, _ASKED)
 
     @routes.get("/v1/documents", tags=["报告"], summary="列出报告", response_model=DocumentsOut, responses=_LISTED)
-    def documents() -> dict[str, Any]:
+    def documents() -> Response:
         """已编入索引的全部报告。"""
         own = assistant.own_documents()
-        return {
-            "documents": [render.document_json(x, count, x.id in own) for x, count in assistant.documents()],
-            "removed": [{"id": x.id, "title": x.title, "year": x.year} for x in assistant.removed_reports()],
-        }
+        removed = [{"id": x.id, "title": x.title, "year": x.year} for x in assistant.removed_reports()]
+        known = [render.document_json(x, count, x.id in own) for x, count in assistant.documents()]
+        return rendered(DocumentsOut, {"documents": known, "removed": removed})
 
     @routes.get(
         "/v1/documents/{document_id}", tags=["报告"], summary="一份报告", response_model=OutlineOut, responses=FOUND
     )
-    def document(document_id: str, passages: bool = Query(True, description="false 则不列出段落")) -> dict[str, Any]:
+    def document(document_id: str, passages: bool = Query(True, description="false 则不列出段落")) -> Response:
         """一份报告的说明、章节与全部段落。"""
         own = document_id in assistant.own_documents()
-        return render.outline_json(*assistant.document(document_id), links.url, own, passages)
+        return rendered(OutlineOut, render.outline_json(*assistant.document(document_id), links.url, own, passages))
 
     texts.add(routes, assistant, links, FOUND)
 
@@ -118,6 +110,19 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
 
     _running(routes, assistant)
     return routes
+
+
+def _found(assistant: Assistant, links: Links, body: SearchIn, place: Place) -> Response:
+    """The answer to a search, in its turn.
+
+    Raises:
+        KewenError: `busy`, or as `Assistant.search`.
+    """
+    filters = filters_of(body.filters)
+    understood = body.expansion, body.literal, body.ignore
+    with place:
+        result = assistant.search(body.query, body.top_k, body.mode, filters, *understood, body.explain)
+    return rendered(SearchOut, render.result_json(result, links.url))
 
 
 def _running(routes: APIRouter, assistant: Assistant) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, WithJsonSchema
 
@@ -16,8 +16,10 @@ from service.errors import KewenError, echo
 from service.links import Links
 from service.openai_schemas import REFUSED, TAGS
 from service.routes.embeddings import whole_characters
+from service.routes.turns import in_turn_of
 from service.schemas import SAID
 from service.tokens import count
+from service.turnstile import Place
 
 MODEL = "kewen-rerank"
 PATHS = ("/v1/rerank", "/rerank", "/v2/rerank")
@@ -83,22 +85,14 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     """The routes over an assistant's encoder; what is ranked is the caller's own, so `links` stay unused."""
     routes = APIRouter(tags=TAGS, responses=REFUSED)
 
-    def rerank(body: RerankIn) -> JSONResponse:
+    async def rerank(body: RerankIn, request: Request) -> JSONResponse:
         """把任意文字按与问题相关的程度排列：按意思与按字词两路合并，与检索用的是同一套算法。"""
-        if body.model != MODEL:
-            raise KewenError(
-                "model_not_found", f"没有重排模型 {echo(body.model, 60)}。可用：{MODEL}。", {"param": "model"}
-            )
-        query = _query(body.query, assistant.settings.max_question)
-        texts = _texts(body.documents)
-        scores = [round(float(score), 6) for score in relevance(assistant.encoder(), query, texts)]
-        best = sorted(range(len(texts)), key=lambda n: (-scores[n], n))[: body.top_n]
-        results: list[dict[str, Any]] = [{"index": n, "relevance_score": scores[n]} for n in best]
-        if body.return_documents:
-            results = [{**x, "document": {"text": texts[x["index"]]}} for x in results]
-        tokens = count(query) + sum(map(count, texts))
-        head = {"id": f"rr-{uuid.uuid4().hex}", "model": MODEL}
-        return JSONResponse({**head, "results": results, "usage": {"total_tokens": tokens}})
+
+        def ranked(place: Place) -> JSONResponse:
+            with place:
+                return _ranked(assistant, body)
+
+        return await in_turn_of(request, ranked)
 
     for n, path in enumerate(PATHS):
         routes.post(
@@ -110,6 +104,26 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
             include_in_schema=n == 0,
         )(rerank)
     return routes
+
+
+def _ranked(assistant: Assistant, body: RerankIn) -> JSONResponse:
+    """The answer to a request.
+
+    Raises:
+        KewenError: `model_not_found`, `invalid_request`, or as loading the encoder.
+    """
+    if body.model != MODEL:
+        raise KewenError("model_not_found", f"没有重排模型 {echo(body.model, 60)}。可用：{MODEL}。", {"param": "model"})
+    query = _query(body.query, assistant.settings.max_question)
+    texts = _texts(body.documents)
+    scores = [round(float(score), 6) for score in relevance(assistant.encoder(), query, texts)]
+    best = sorted(range(len(texts)), key=lambda n: (-scores[n], n))[: body.top_n]
+    results: list[dict[str, Any]] = [{"index": n, "relevance_score": scores[n]} for n in best]
+    if body.return_documents:
+        results = [{**x, "document": {"text": texts[x["index"]]}} for x in results]
+    tokens = count(query) + sum(map(count, texts))
+    head = {"id": f"rr-{uuid.uuid4().hex}", "model": MODEL}
+    return JSONResponse({**head, "results": results, "usage": {"total_tokens": tokens}})
 
 
 def _query(given: str, longest: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 
 from corpus.citations import line_of
 from corpus.types import Citation, Passage
@@ -17,6 +18,7 @@ from service.links import Links
 from service.quoted import find_quoted
 from service.references import footnote, markdown, plain_text
 from service.render import citation_json
+from service.routes.turns import rendered
 from service.source_schemas import ReferenceOut, TextOut
 
 _AT = "原文中的位置 [起, 止)，按 Unicode 码位计，依次排列，如 120-140,150-160"
@@ -32,14 +34,14 @@ def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[i
         document_id: str,
         start: int = Query(0, ge=0, description="起始位置，按 Unicode 码位计"),
         end: int | None = Query(None, ge=0, description="结束位置（不含）；省略则到文末"),
-    ) -> dict[str, Any]:
+    ) -> Response:
         """报告原文的一段，与编入索引时逐字相同；连同它从哪一行、哪一页开始。"""
         document, _, snapshot = assistant.document(document_id)
         whole = snapshot.text(document_id)
         end = len(whole) if end is None else end
         if not start <= end <= len(whole):
             raise KewenError("invalid_request", f"位置应满足 0 ≤ start ≤ end ≤ {len(whole)}。")
-        return {
+        found = {
             "document_id": document_id,
             "sha256": document.sha256,
             "start": start,
@@ -48,6 +50,7 @@ def add(routes: APIRouter, assistant: Assistant, links: Links, responses: dict[i
             "line": line_of(whole, start),
             "pages": _pages(document.page_starts, start, end),
         }
+        return rendered(TextOut, found)
 
     @routes.get(
         "/v1/documents/{document_id}/citation",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.openapi.utils import get_openapi
 
 from service import tools
 from service.assistant import Assistant
 from service.links import Links
 from service.routes.native import VERSION
+from service.routes.turns import in_turn_of
 from service.schemas import ErrorOut
-from service.threads import in_thread
+from service.turnstile import Place
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorOut, "description": "没有这个段落"},
@@ -30,16 +31,20 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     calls = APIRouter(responses=_REFUSED)
 
     @calls.post("/search", operation_id="search", summary="检索段落", description=tools.SEARCH)
-    def search(body: tools.SearchArguments) -> tools.Found:
-        return over.search(body)
+    async def search(body: tools.SearchArguments, request: Request) -> tools.Found:
+        def found(place: Place) -> tools.Found:
+            with place:
+                return over.search(body)
+
+        return await in_turn_of(request, found)
 
     @calls.post("/fetch", operation_id="fetch", summary="取原文", description=tools.FETCH)
     def fetch(body: tools.FetchArguments) -> tools.Fetched:
         return over.fetch(body)
 
     @calls.post("/ask", operation_id="ask", summary="提问", description=tools.ASK)
-    async def ask(body: tools.AskArguments) -> tools.Asked:
-        return await in_thread(lambda: over.ask(body))
+    async def ask(body: tools.AskArguments, request: Request) -> tools.Asked:
+        return await in_turn_of(request, lambda place: over.ask(body, place.check, place))
 
     described = get_openapi(
         title="科问 kewen",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +17,15 @@ from index.fusion import EXPANSION_SHARE, fuse
 from index.generations import GenerationStore
 from index.interaction import THRESHOLD
 from index.lexical import K1, B
+from index.milvus import Milvus
+from index.milvus_arms import MilvusArms
+from index.milvus_build import publish
+from index.milvus_source import MilvusSource
 from index.query import Query
 from index.search import HybridRetriever
 from index.segment import characters, words
 from index.snapshot import Snapshot
+from index.subjects import subjects
 from index.types import MODES, Filters
 
 QUERIES = (
@@ -57,7 +63,27 @@ def late(assistant) -> HybridRetriever:
     return assistant.retriever()
 
 
-@pytest.fixture(params=["late", "averaged"])
+def in_milvus(retriever: HybridRetriever, folder: Path) -> HybridRetriever:
+    """The same generation in Milvus Lite."""
+    milvus = Milvus(str(folder / "milvus.db"))
+    source = MilvusSource(milvus, publish(retriever.snapshot, milvus, "kewen").collection)
+    return HybridRetriever(source, retriever.encoder, MilvusArms(source, retriever.encoder))
+
+
+@pytest.fixture(scope="session")
+def late_in_milvus(bundled, tmp_path_factory) -> HybridRetriever:
+    folder = tmp_path_factory.mktemp("late")
+    store = GenerationStore(folder / "index")
+    build_index(Library(shipped_folder()), store, bundled)
+    return in_milvus(HybridRetriever(Snapshot.load(store.open()[0]), bundled), folder)
+
+
+@pytest.fixture(scope="session")
+def averaged_in_milvus(averaged, tmp_path_factory) -> HybridRetriever:
+    return in_milvus(averaged, tmp_path_factory.mktemp("averaged-in-milvus"))
+
+
+@pytest.fixture(params=["late", "averaged", "late_in_milvus", "averaged_in_milvus"])
 def retriever(request) -> HybridRetriever:
     return request.getfixturevalue(request.param)
 
@@ -125,7 +151,9 @@ def originals(hits: list) -> list:
 @pytest.mark.parametrize("query", QUERIES)
 def test_lexical_scores_are_shares_of_bm25(late, read, query):
     expected = lexical_shares(query, read)
-    assert late.snapshot.plain.lexical.shares(query) == pytest.approx(expected, abs=1e-4)
+    lexical = late.snapshot.plain.lexical
+    shares = lexical.shares(lexical.prepare(query), np.arange(lexical.size))
+    assert shares == pytest.approx(expected, abs=1e-4)
     hits = late.search(query, 20, "lexical", expansions=False)
     row = {r.passage.id: n for n, r in enumerate(late.snapshot.rows)}
     assert all(hit.score == pytest.approx(expected[row[hit.passage.id]], abs=1e-4) for hit in hits)
@@ -189,7 +217,13 @@ def test_order_ranks_and_repeatability(retriever, mode, query, expansions):
 
 
 def test_a_question_has_the_same_hits_whatever_was_asked_before(retriever):
-    alone = {query: HybridRetriever(retriever.snapshot, retriever.encoder).search(query) for query in QUERIES}
+    def anew() -> HybridRetriever:
+        if isinstance(retriever.snapshot, Snapshot):
+            return HybridRetriever(retriever.snapshot, retriever.encoder)
+        source = MilvusSource(retriever.snapshot.milvus, retriever.snapshot.name)
+        return HybridRetriever(source, retriever.encoder, MilvusArms(source, retriever.encoder))
+
+    alone = {query: anew().search(query) for query in QUERIES}
     for query in reversed(QUERIES):
         assert retriever.search(query) == alone[query]
 
@@ -209,6 +243,57 @@ def test_scores_and_signals_are_numbers(retriever, mode, query):
             assert set(hit.signals) <= {"dense", "lexical", "expansion"}
             assert all(0 <= hit.signals.get(arm, 0) <= 1 for arm in ("dense", "lexical"))
             assert mode == "hybrid" or set(hit.signals) <= {mode, "expansion"}
+
+
+@pytest.mark.parametrize("few", [0, 500])
+@pytest.mark.parametrize("expansions", [True, False])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("encoder", ["late", "averaged"])
+def test_milvus_gives_the_hits_of_this_machine(request, monkeypatch, encoder, mode, expansions, few):
+    for arms in ("index.local._ALL", "index.milvus_arms._ALL"):  # with few, only what the arms find is a candidate
+        monkeypatch.setattr(arms, few)
+    here, there = (request.getfixturevalue(x) for x in (encoder, f"{encoder}_in_milvus"))
+    for question in (*QUERIES, "徐汇和长宁2015年、2022年的科创中心", "历年的张江"):
+        asked = here.understand(question)
+        assert there.understand(question) == asked
+        for filters in (
+            Filters(),
+            Filters(years=(2022, 2025)),
+            Filters(series=frozenset({"宝山区科技创新“十五五”规划"})),
+        ):
+            expected = here.search(asked, 10, mode, filters, expansions)
+            found = there.search(asked, 10, mode, filters, expansions)
+            known = {x.passage.id: x for x in expected}
+            ids = [x.passage.id for x in found]
+            assert len(found) == len(expected)
+            assert ids == list(known) if few else len(known.keys() & set(ids)) >= 0.9 * len(known)
+            for x, y in ((x, known[x.passage.id]) for x in found if x.passage.id in known):
+                assert (x.passage, x.citation, x.highlights, x.expansion) == (
+                    y.passage,
+                    y.citation,
+                    y.highlights,
+                    y.expansion,
+                )
+                assert x.score == pytest.approx(y.score, abs=2e-4)
+
+
+def test_what_only_the_index_knows_is_the_same_in_milvus(late, late_in_milvus):
+    here, there = late.snapshot, late_in_milvus.snapshot
+    assert list(there.rows) == list(here.rows)
+    assert there.documents == here.documents
+    assert there.names == here.names
+    assert subjects(there) == subjects(here)
+    for name in here.documents:
+        assert there.text(name) == here.text(name)
+        assert there.rows_of(name) == here.rows_of(name)
+    some = Filters(years=(2022, 2025), passage_ids=frozenset(x.passage.id for x in here.rows[20:60]))
+    assert there.mask(some).tolist() == here.mask(some).tolist()
+    assert there.found(here.rows[7].passage.id) == here.rows[7]
+    assert there.found("no-such:1-2") is None
+    for text in (*QUERIES, "zzzz", ""):
+        assert there.coverage(text) == pytest.approx(here.coverage(text), abs=1e-5)
+    for places in ((), ("宝山",), ("宝山", "张江")):
+        assert there.years_of(places) == here.years_of(places)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -169,7 +169,11 @@ def leftovers(bench: Bench, home: Path, state: State) -> list[str]:
     found += [x.name for x in (home / "library").glob("*.tmp")]
     found += [f"old/{x.name}" for x in (home / "library" / "old").iterdir() if x.name not in state]
     index = GenerationStore(home / "index")
-    found += [x.name for x in (home / "index").iterdir() if x.name.startswith("tmp-") or x.suffix == ".tmp"]
+    found += [
+        x.name
+        for x in (home / "index").iterdir()
+        if x.name.startswith("tmp-") or x.suffix == ".tmp" or x.name == "building"
+    ]
     return found + (index.names() if len(index.names()) > 2 else [])
 
 

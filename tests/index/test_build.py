@@ -196,26 +196,32 @@ def test_removed_documents_leave_the_index(store, make_folder, bundled):
 def test_parts_that_do_not_fit_are_damage(store, make_folder, bundled):
     build_index(Library(make_folder({"a.txt": TEXT})), store, bundled)
     generation = store.open()[0]
-    lines = generation.files["passages.jsonl"].splitlines(keepends=True)
-    files = {**generation.files, "passages.jsonl": b"".join(lines[:-1])}
+    lines = generation.files["000/passages.jsonl"].splitlines(keepends=True)
+    files = {**generation.files, "000/passages.jsonl": b"".join(lines[:-1])}
     with store.writer():
         store.publish(files, {"encoder": {}})
     with pytest.raises(IndexProblem, match="数目不符"):
         load(store)
 
 
-def test_progress_reaches_the_end(store, make_folder, bundled):
+def test_progress_counts_the_bytes_of_the_files_and_reaches_the_end(store, make_folder, bundled):
     seen: list[tuple[int, int]] = []
-    build_index(Library(make_folder({"a.txt": TEXT})), store, bundled, lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (3, 3)
-    assert all(done <= total for done, total in seen)
+    other = "嘉定区聚焦汽车。"
+    folder = make_folder({"a.txt": TEXT, "b.txt": other})
+    build_index(Library(folder), store, bundled, lambda done, total: seen.append((done, total)))
+    size = len((TEXT + other).encode("utf-8"))
+    assert seen[-1] == (size, size)
+    assert all(0 <= done <= size and total == size for done, total in seen)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
 def test_a_damaged_current_generation_does_not_cost_the_last_copy_of_a_document(store, make_folder, bundled):
     folder = make_folder({"a.txt": TEXT, "b.txt": "嘉定区聚焦汽车。"})
     build_index(Library(folder), store, bundled)
     build_index(Library(folder), store, bundled)
-    (store.folder / "gen-000002" / "passages.jsonl").write_bytes(b"x")
+    damaged = store.folder / "gen-000002" / "000" / "passages.jsonl"
+    assert damaged.exists()
+    damaged.write_bytes(b"x")
     (folder / "a.txt").unlink()
     report = build_index(Library(folder), store, bundled)
     assert [(x.id, x.status) for x in report.documents] == [("a", "kept"), ("b", "ok")]
@@ -228,16 +234,20 @@ def test_an_index_of_sound_files_with_senseless_content_can_be_rebuilt(store, ma
     build_index(library, store, bundled)
     files = dict(store.open()[0].files)
     for name in (
-        "plain/dense/vectors.npy",
-        "expanded/dense/starts.npy",
-        "plain/dense/keys.bin",
-        "passages.jsonl",
-        "parts.jsonl",
-        "documents.jsonl",
-        "texts.bin",
+        "000/plain/dense/vectors.npy",
+        "000/expanded/dense/starts.npy",
+        "000/plain/dense/keys.bin",
+        "000/passages.jsonl",
+        "000/parts.jsonl",
+        "000/documents.jsonl",
+        "000/texts.bin",
+        "000/shares.json",
+        "000/lines.npy",
+        "000/sums.npy",
+        "000/bounds.npy",
         "names.json",
-        "plain/lexical/words.terms.txt",
-        "expanded/words/terms.npy",
+        "000/plain/lexical/words.keys.npy",
+        "000/expanded/words/terms.npy",
     ):
         assert name in files
         with store.writer():
@@ -253,7 +263,7 @@ def test_a_full_disk_is_said_before_a_report_is_read(store, make_folder, bundled
     usage = shutil.disk_usage(folder)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=1 << 20))
     monkeypatch.setattr(Library, "read", None)
-    with pytest.raises(IndexProblem, match="需要 64 MiB，只剩 1 MiB") as error:
+    with pytest.raises(IndexProblem, match="需要 65 MiB，只剩 1 MiB") as error:
         build_index(Library(folder), store, bundled)
     assert error.value.code == "insufficient_storage"
     assert store.names() == []

@@ -296,11 +296,12 @@ def publish_after(store: GenerationStore) -> None:
 
 def test_too_little_room_is_said_before_anything_is_done(store, monkeypatch):
     publish(store, {"a.bin": bytes(3 << 20)})
-    store.check_space()
+    store.check_space(7 << 20)
     usage = shutil.disk_usage(store.folder)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=(64 + 6) << 20))
+    store.check_space(6 << 20)
     with pytest.raises(IndexProblem, match="需要 71 MiB，只剩 70 MiB") as error:
-        store.check_space()
+        store.check_space(7 << 20)
     assert error.value.code == "insufficient_storage"
 
 

@@ -19,13 +19,13 @@ TEXT = "生物医药产业势头良好。生物医药企业 449 家，其中规�
     ],
 )
 def test_best_sentence(query, sentence):
-    weights = query_weights(query, lambda term: float(len(term)))
+    weights = query_weights(query, lambda terms: {x: float(len(x)) for x in terms})
     assert [TEXT[s:e] for s, e in best_sentences(TEXT, weights, query)] == [sentence]
 
 
 @pytest.mark.parametrize("query", ["robots", "？", ""])
 def test_no_sentence_where_no_word_occurs(query):
-    assert best_sentences(TEXT, query_weights(query, lambda term: 1.0), query) == []
+    assert best_sentences(TEXT, query_weights(query, lambda terms: dict.fromkeys(terms, 1.0)), query) == []
 
 
 def test_a_row_reads_with_its_column_heads(passages):

@@ -152,12 +152,19 @@ def test_a_document_of_which_nothing_can_be_known_is_never_copied(bundled, tmp_p
         assert [x.reused for x in build_index(library, store, bundled).documents] == expected
 
 
-def test_other_code_reads_everything_anew_and_embeds_nothing_twice(bundled, tmp_path, monkeypatch):
+@pytest.fixture
+def change_code(monkeypatch):
+    """Call it, and the program is one whose packages are of other versions."""
+    yield lambda: (monkeypatch.setattr(parts, "_version", lambda name: "other"), parts.code_fingerprint.cache_clear())
+    monkeypatch.undo()
+    parts.code_fingerprint.cache_clear()
+
+
+def test_other_code_reads_everything_anew_and_embeds_nothing_twice(bundled, tmp_path, change_code):
     library = write(tmp_path / "reports", [("a", 0, True), ("b", 0, False)])
     store = GenerationStore(tmp_path / "index")
     build_index(library, store, bundled)
-    monkeypatch.setattr("index.parts.code_fingerprint", lambda: "other")
-    monkeypatch.setattr("index.build.code_fingerprint", lambda: "other")
+    change_code()
     report = build_index(library, store, bundled)
     assert not any(x.reused for x in report.documents)
     assert report.embedded == 0
@@ -173,7 +180,7 @@ def test_the_code_fingerprint_follows_the_sources(monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["code", "encoder"])
-def test_a_document_that_is_kept_is_derived_anew_where_the_program_has_changed(bundled, tmp_path, monkeypatch, change):
+def test_a_document_that_is_kept_is_derived_anew_where_the_program_has_changed(bundled, tmp_path, change_code, change):
     folder = tmp_path / "reports"
     library = write(folder, [("a", 0, True), ("b", 0, False)])
     store = GenerationStore(tmp_path / "index")
@@ -182,15 +189,15 @@ def test_a_document_that_is_kept_is_derived_anew_where_the_program_has_changed(b
     (folder / "a.txt").unlink()
     encoder = Averaged(bundled) if change == "encoder" else bundled
     if change == "code":
-        monkeypatch.setattr("index.parts.code_fingerprint", lambda: "other")
-        monkeypatch.setattr("index.build.code_fingerprint", lambda: "other")
+        change_code()
     report = build_index(library, store, encoder)
     assert [(x.status, x.reused) for x in report.documents] == [("kept", False), ("ok", False)]
     found = files(store)
-    assert found["passages.jsonl"] == expected["passages.jsonl"]
+    assert found["000/passages.jsonl"] == expected["000/passages.jsonl"]
     assert Snapshot.load(store.open()[0]).plain.pieces.size == Snapshot.load(store.open()[0]).plain.lexical.size
     if change == "code":
-        same = expected.keys() - {"documents.jsonl", "parts.jsonl"}
+        # What tells of the code itself, and how many bytes it is.
+        same = expected.keys() - {"000/documents.jsonl", "000/parts.jsonl", "000/shares.json"}
         assert {name: found[name] for name in same} == {name: expected[name] for name in same}
     # The file is back: what other code had split is read again.
     write(folder, [("a", 0, True), ("b", 0, False)])
@@ -260,5 +267,5 @@ def test_a_document_without_passages_has_its_place(bundled, tmp_path):
     store = GenerationStore(tmp_path / "index")
     build_index(library, store, bundled)
     snapshot = Snapshot.load(store.open()[0])
-    assert json.loads(files(store)["parts.jsonl"].splitlines()[1])["passages"] == len(snapshot.rows_of("d"))
+    assert json.loads(files(store)["000/shares.json"])["passages"][1] == len(snapshot.rows_of("d"))
     assert snapshot.text("d") == TEXTS["d"][1]

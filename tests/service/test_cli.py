@@ -242,7 +242,7 @@ def test_index_build_status_verify(kewen):
 
 def test_index_verify_names_what_is_damaged(kewen, tmp_path):
     kewen("index", "build")
-    path = tmp_path / "home/index/gen-000001/plain/dense/vectors.npy"
+    path = tmp_path / "home/index/gen-000001/000/plain/dense/vectors.npy"
     assert path.is_file()
     path.write_bytes(b"x")
     code, _, err = kewen("index", "verify")
@@ -250,10 +250,26 @@ def test_index_verify_names_what_is_damaged(kewen, tmp_path):
     assert "vectors.npy" in err
 
 
+@pytest.mark.parametrize("damaged", ["gen-000001", "gen-000002"])
+def test_index_verify_reads_the_tables_of_a_large_index_too(kewen, tmp_path, monkeypatch, damaged):
+    """They are mapped, and nothing else reads them as a whole."""
+    monkeypatch.setattr("index.generations.MAPPED", 0)
+    kewen("index", "build")
+    kewen("index", "build")
+    assert kewen("index", "verify")[0] == OK
+    path = tmp_path / "home/index" / damaged / "000/plain/dense/vectors.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    code, out, err = kewen("index", "verify")
+    assert code != OK
+    assert f"{damaged} 的 000/plain/dense/vectors.npy 已损坏" in out + err
+
+
 def test_a_damaged_index_falls_back_loudly(kewen, tmp_path):
     expected = json.loads(kewen("ask", QUESTION, "--json")[1])["hits"]
     kewen("index", "build")
-    (tmp_path / "home/index/gen-000002/passages.jsonl").write_bytes(b"{}")
+    (tmp_path / "home/index/gen-000002/000/passages.jsonl").write_bytes(b"{}")
     code, out, err = kewen("ask", QUESTION, "--json")
     assert code == OK
     assert "警告" in err
@@ -264,7 +280,7 @@ def test_a_damaged_index_falls_back_loudly(kewen, tmp_path):
 
 def test_a_damaged_index_without_a_previous_one_is_rebuilt(kewen, tmp_path):
     expected = json.loads(kewen("ask", QUESTION, "--json")[1])["hits"]
-    (tmp_path / "home/index/gen-000001/passages.jsonl").write_bytes(b"{}")
+    (tmp_path / "home/index/gen-000001/000/passages.jsonl").write_bytes(b"{}")
     code, out, err = kewen("ask", QUESTION, "--json")
     assert code == OK
     assert "已损坏" in err
@@ -354,7 +370,7 @@ def test_doctor(kewen, tmp_path):
     assert code == OK
     assert out.count("✓") == 9
     kewen("index", "build")
-    path = tmp_path / "home/index/gen-000001/plain/dense/vectors.npy"
+    path = tmp_path / "home/index/gen-000001/000/plain/dense/vectors.npy"
     assert path.is_file()
     path.write_bytes(b"x")
     code, out, _ = kewen("doctor")

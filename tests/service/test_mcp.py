@@ -32,6 +32,7 @@ from service.errors import KewenError
 from service.links import Links
 from service.mcp_server import McpEndpoint, mcp_server
 from service.settings import Settings, load_settings
+from service.turnstile import turnstile_for
 from tests.live import serving
 
 ROOT = Path(__file__).parent.parent.parent
@@ -438,7 +439,7 @@ def test_a_defect_is_told_without_anything_of_it(assistant, settings, monkeypatc
     monkeypatch.setattr(assistant, "search", broken)
 
     async def run():
-        async with Client(mcp_server(assistant, Links(settings))) as client:
+        async with Client(mcp_server(assistant, Links(settings), turnstile_for(settings))) as client:
             return await client.call_tool("search", {"query": "问"})
 
     result = anyio.run(run)
@@ -452,7 +453,7 @@ def test_nothing_found_is_an_empty_list(assistant, settings, monkeypatch):
     monkeypatch.setattr(assistant, "search", lambda _: type(found)(QUESTION, found.generation, 0.0, ()))
 
     async def run():
-        async with Client(mcp_server(assistant, Links(settings))) as client:
+        async with Client(mcp_server(assistant, Links(settings), turnstile_for(settings))) as client:
             return await client.call_tool("search", {"query": "问"})
 
     result = anyio.run(run)
@@ -461,7 +462,7 @@ def test_nothing_found_is_an_empty_list(assistant, settings, monkeypatch):
 
 
 def test_an_endpoint_can_be_started_again(assistant, settings):
-    endpoint = McpEndpoint(assistant, Links(settings), settings)
+    endpoint = McpEndpoint(assistant, Links(settings), settings, turnstile_for(settings))
     given = {**headers(), "host": "localhost"}
     scope = {
         "type": "http",

@@ -95,7 +95,7 @@ def test_every_single_file_is_brought_back(damaged, what, how):
         "object": damaged.object(NEW),
         "reading": damaged.reading(),
         "old text": damaged.old_text(),
-        "index": next((damaged.home / "index").glob("*/plain/words/vectors.npy")),
+        "index": next((damaged.home / "index").glob("*/000/plain/words/vectors.npy")),
     }.get(what, damaged.library / what)
     data = bytearray(path.read_bytes())
     path.unlink()

@@ -1,0 +1,111 @@
+"""Segments of a generation: how they are opened, and which of them a build keeps, joins or writes anew.
+
+As in Lucene, a large index is made of parts that are never changed: adding a report writes a small one and links the
+others. A small index is one segment, in the library's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from index.generations import Generation
+from index.shelf import Shelf, join
+from index.storage import Content, Linked, check_file
+from index.tables import under
+
+SEGMENT = 131_072
+"""A segment has no more passages, but for one document that alone has more."""
+
+_SEALED = 8_192
+_MIDDLE = 32_768
+_MOST_SMALL = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An opened segment: its tables, and its files where they can be linked."""
+
+    shelf: Shelf
+    files: dict[str, Linked] | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a build puts it together with others."""
+        return self.shelf.size <= _SEALED
+
+    def check(self) -> None:
+        """Check its files on disk.
+
+        Raises:
+            IndexProblem: `index_damaged`, naming the file.
+        """
+        for name, file in (self.files or {}).items():
+            check_file(file.path, file.sha256, f"索引的 {name} ")
+
+
+def load_segments(generation: Generation) -> list[Shelf]:
+    """The segments of a verified generation, in order.
+
+    Raises:
+        IndexProblem: `index_damaged`, where its parts don't fit together.
+    """
+    return [segment.shelf for segment in open_segments(generation)]
+
+
+def open_segments(generation: Generation) -> list[Segment]:
+    """As `load_segments`, with the files by which a build links them."""
+    names = sorted({file.partition("/")[0] for file in generation.files if "/" in file})
+    sums, sizes = generation.manifest["files"], generation.manifest["sizes"]
+    found = []
+    for name in names:
+        files = under(generation.files, f"{name}/")
+        where = f"{name}/"
+        linked = {x: Linked(generation.folder / name / x, sums[where + x], sizes[where + x]) for x in files}
+        found.append(Segment(Shelf.load(files, generation.name), linked))
+    return found
+
+
+Picks = list[tuple[int, int]]
+
+
+def arranged(sizes: Sequence[Sequence[int]], picks: Picks) -> list[tuple[bool, Picks]]:
+    """Which documents stand together in which segment, and whether a segment is one of the old ones as it is.
+
+    `sizes` are how many passages each document of each old or new segment has, `picks` the wanted documents as (segment,
+    number there) in the library's order. What is small is put together, in that order; what is large stays as it is, or is
+    written anew where a document of it goes.
+
+    >>> arranged([[3, 4], [5]], [(1, 0), (0, 0), (0, 1)])
+    [(False, [(1, 0), (0, 0), (0, 1)])]
+    >>> arranged([[9000, 4], [5]], [(1, 0), (0, 0), (0, 1)])
+    [(True, [(0, 0), (0, 1)]), (False, [(1, 0)])]
+    >>> arranged([[9000, 8000], [5]], [(0, 1)])
+    [(False, [(0, 1)])]
+    """
+    kept: list[Picks] = [sorted(x for x in picks if x[0] == segment) for segment in range(len(sizes))]
+
+    def count(some: Iterable[tuple[int, int]]) -> int:
+        return sum(sizes[segment][n] for segment, n in some)
+
+    large = {segment for segment in range(len(sizes)) if count(kept[segment]) > _SEALED}
+    small = sorted((x for x in large if count(kept[x]) <= _MIDDLE), key=lambda x: count(kept[x]))
+    if len(small) > _MOST_SMALL:
+        large -= set(small)
+    together: list[Picks] = [[]]
+    passages = 0
+    for pick in picks:
+        if pick[0] not in large:
+            passages += count([pick])
+            if passages > SEGMENT and together[-1]:
+                together.append([])
+                passages = count([pick])
+            together[-1].append(pick)
+    first = {segment: n for n, (segment, _) in reversed(list(enumerate(picks)))}
+    whole = [(len(kept[x]) == len(sizes[x]), kept[x]) for x in sorted(large, key=lambda x: first[x])]
+    return whole + [(False, some) for some in together if some]
+
+
+def segment_files(segments: Sequence[Segment], picks: Picks) -> dict[str, Content]:
+    """The files of a new segment of documents of others."""
+    return join([x.shelf for x in segments], picks)
