@@ -18,9 +18,10 @@ that is among the candidates when those of the lexical arm, 200, are joined by
 | **these, 16 words and half as many places** | **.993** | **.999** |
 | these, 64 words and half as many places | .963 | .983 |
 
-In a library of one kind, 100,393 passages that `benchmarks/texts.py` made, more is needed: with half as many places and 400
-texts the share was .966, with 1,000 texts .975; with as many places and 1,000 texts .988, and 2,000 .997 (32 of the
-questions).
+In a library of one kind, as `benchmarks/texts.py` makes, more is needed: of 100,393 passages the share was .966 with half as
+many places and 400 texts (32 of the questions). So what each text gains is fused with the rarest terms of the lexical arm
+(`index.local`): with as many places as passages the 300 that promise most hold .988 of them, and .985 of a million (13 of
+the questions); with half as many .978 and .969.
 
 Of the best ten by late interaction alone the passages of the nearest 200, 500 and 1,000 pieces hold .469, .583 and .700,
 these texts, 200, 400 and 800, .939, .970 and .987: one averaged vector a sentence says too little.
@@ -28,7 +29,7 @@ these texts, 200, 400 and 800, .939, .970 and .987: one averaged vector a senten
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -48,6 +49,27 @@ _KEPT = 8192
 _NEW = 0.01
 
 
+class Best:
+    """The `most` rows with the largest positive scores so far: `rows` int64, best first, ties by row."""
+
+    def __init__(self, most: int) -> None:
+        self.rows = np.empty(0, dtype=np.int64)
+        self._scores = np.empty(0)
+        self._most = most
+
+    def add(self, scores: np.ndarray, first: int) -> None:
+        """The scores of the rows from `first` on."""
+        if self._most < 1:
+            return
+        found = np.flatnonzero(scores > (self._scores[-1] if len(self.rows) == self._most else 0.0))
+        if len(found) > self._most:  # sorting all of them takes several times as long
+            bound = np.partition(scores[found], -self._most)[-self._most]
+            found = found[scores[found] >= bound]
+        rows, own = np.concatenate([self.rows, found + first]), np.concatenate([self._scores, scores[found]])
+        order = np.lexsort((rows, -own))[: self._most]
+        self.rows, self._scores = rows[order], own[order]
+
+
 class CandidateFinder:
     """Finds texts of one or more tables, numbered through all of them. Nothing is read when it is made."""
 
@@ -63,27 +85,23 @@ class CandidateFinder:
 
         `allowed`: bool `[texts]`, those that may be found.
         """
-        best, gains = np.empty(0, dtype=np.int64), np.empty(0)
-        if k < 1:
-            return best
-        units, worth = self.words(bag)
-        chosen = self._chosen(units, worth)
-        for n, (places, held) in enumerate(chosen):
+        best = Best(k)
+        for n, gained in enumerate(self.gains(bag)):
             first, last = int(self._firsts[n]), int(self._firsts[n + 1])
-            gained = self._holders[n].gains(places, worth[held], last - first)
-            if allowed is not None:
-                gained *= allowed[first:last]
-            least = gains[-1] if len(best) == k else 0.0
-            found = np.flatnonzero(gained > least)
-            if len(found) > k:  # sorting all of them takes several times as long
-                bound = np.partition(gained[found], -k)[-k]
-                found = found[gained[found] >= bound]
-            rows, own = np.concatenate([best, found + first]), np.concatenate([gains, gained[found]])
-            order = np.lexsort((rows, -own))[:k]
-            best, gains = rows[order], own[order]
-        return best
+            best.add(gained if allowed is None else gained * allowed[first:last], first)
+        return best.rows
 
-    def words(self, bag: Bag) -> tuple[Ints, Floats]:
+    def gains(self, bag: Bag) -> Iterator[Floats]:
+        """What each text gains by the words that it holds, table by table: float `[texts of the table]`.
+
+        About as much as the question's words that it answers weigh.
+        """
+        units, worth = self._words(bag)
+        for n, (places, held) in enumerate(self._chosen(units, worth)):
+            size = int(self._firsts[n + 1] - self._firsts[n])
+            yield self._holders[n].gains(places, worth[held], size).astype(np.float32)
+
+    def _words(self, bag: Bag) -> tuple[Ints, Floats]:
         """The words to look up, int64, rising, and what each can add to a text's score, float32."""
         found = {unit: self._near.get(unit) for unit in bag.units.tolist()}
         new = [n for n, unit in enumerate(found) if found[unit] is None]

@@ -118,24 +118,6 @@ class InteractionIndex:
             found[first : first + block, order[filled]] = _likeness(best.T)
         return found
 
-    def held(self, units: Ints, worth: Floats, rows: Ints) -> Floats:
-        """What some words, rising, are worth together that texts `rows` hold: float32 `[rows]`."""
-        order, lengths, terms = self._gathered(rows)
-        values = [np.zeros(0, dtype=np.float32)]
-        for table, own in zip(self._tables, terms, strict=True):
-            places = np.searchsorted(table.units, units)
-            inside = np.flatnonzero(places < len(table.units))
-            inside = inside[table.units[places[inside]] == units[inside]]
-            of_table = np.zeros(len(table.units), dtype=np.float32)
-            of_table[places[inside]] = worth[inside]
-            values.append(of_table[own])
-        sums = np.zeros(len(rows), dtype=np.float32)
-        filled = lengths > 0
-        if filled.any():
-            begins = (np.cumsum(lengths) - lengths)[filled]
-            sums[order[filled]] = np.add.reduceat(np.concatenate(values), begins)
-        return sums
-
     def mutual(self, bag: Bag, weights: Floats) -> tuple[Floats, Floats]:
         """Of a few texts: `matches` of all, and of each text's own words the share that the question matches.
 

@@ -8,13 +8,13 @@ the whole index says of a term is added up when a question has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from index.counts import Counting, Counts
-from index.maxscore import Terms, best_rows, likely_rows
+from index.maxscore import Terms, best_rows, likely_rows, likely_sums
 from index.postings import Lists, Table
 from index.segment import characters, words
 from index.terms import term_key
@@ -24,7 +24,6 @@ K1 = 1.2
 B = 0.75
 VIEWS: Mapping[str, Callable[[str], list[str]]] = {"characters": characters, "words": words}
 
-_ROUGH = 2 / 3
 _FEW = 4096
 """So few passages are looked up one by one sooner than the best are found among all."""
 
@@ -203,18 +202,6 @@ class LexicalIndex:
                 shares[some] += one.at(rows[some] - one.table.first, 0, len(one.weights))
         return shares.astype(np.float32)
 
-    def rough_shares(self, query: LexicalQuery, rows: Ints) -> Floats:
-        """As `shares`, by the rarest terms alone, which together weigh two thirds: of many passages that is soon looked up."""
-        terms = query.terms
-        least = int(np.searchsorted(np.cumsum(terms.weights), _ROUGH * terms.weights.sum(dtype=np.float64))) + 1
-        lasts = [int(ranks.searchsorted(least)) for ranks in terms.ranks]
-        shares = np.zeros(len(rows))
-        for lists, last in zip(query.lists, lasts, strict=True):
-            for one in lists:
-                some = _within(rows, one.table)
-                shares[some] += one.at(rows[some] - one.table.first, 0, last)
-        return shares.astype(np.float32)
-
     def best(self, query: LexicalQuery, count: int, allowed: Mask | None = None) -> Ints:
         """The `count` passages with the largest positive share, int64, best first, ties by row; see `index.maxscore`.
 
@@ -246,6 +233,11 @@ class LexicalIndex:
             return self._only_searched(np.flatnonzero(allowed))
         lists = [[of_view[n] for of_view in query.lists] for n in self._searched]
         return likely_rows(lists, query.terms, count, allowed)
+
+    def rough_shares(self, query: LexicalQuery) -> Iterator[Floats]:
+        """By the terms of `likely`, of all passages segment by segment: float32 `[passages of the segment]`, 0 to 1."""
+        lists = [[of_view[n] for of_view in query.lists] for n in self._searched]
+        return likely_sums(lists, query.terms)
 
     def holding(self, name: str) -> Ints:
         """The passages that have all characters of a name, two by two: int64, rising."""

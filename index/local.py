@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 
 import numpy as np
 
+from index.candidates import Best
 from index.fusion import PLACE_BONUS, YEAR_BONUS, fuse, spread
 from index.interaction import Bag, share
 from index.lexical import LexicalQuery
@@ -17,10 +19,8 @@ from index.views import View
 
 # So few passages are all candidates: each arm could miss one that both together rank high.
 _ALL = 500
-# By meaning so many times more are found than by words: the finder knows it less exactly.
-_FOUND = 5
-# Of so many of the candidates the words are matched one by one, which takes longer than to find them.
-_MATCHED = 200
+# So many that both arms together expect most of are then scored in full, which takes longer than to find them.
+_MATCHED = 300
 
 
 class LocalArms:
@@ -40,9 +40,7 @@ class LocalArms:
         bag = Bag.of(self._late, part.text) if self._late and vector is not None else None
         views = [snapshot.plain, *([snapshot.expanded] if expansions and self._expanded else [])]
         asked = [view.lexical.prepare(part.text) for view in views]
-        rows = self._rows(views, asked if mode != "dense" else [], vector, bag, allowed, count)
-        if bag is not None and len(bag.units) and len(rows) > _MATCHED:
-            rows = self._promising(part, bag, asked if mode == "hybrid" else [], rows)
+        rows = self._rows(part, views, asked if mode != "dense" else [], vector, bag, allowed, count)
         has_expansions = snapshot.has_expansions[rows]
         lexical = self._lexical(views, asked, rows, has_expansions) if mode != "dense" else [_nothing(rows)]
         dense = self._dense(views, vector, bag, rows, has_expansions) if vector is not None else [_nothing(rows)]
@@ -58,6 +56,7 @@ class LocalArms:
 
     def _rows(
         self,
+        part: Part,
         views: Sequence[View],
         asked: Sequence[LexicalQuery],
         vector: Floats | None,
@@ -69,35 +68,39 @@ class LocalArms:
         size = len(self._snapshot.rows)
         if size <= _ALL:
             return np.arange(size) if allowed is None else np.flatnonzero(allowed)
+        found = [np.zeros(0, dtype=np.int64)]
+        if vector is None:  # what words alone must find is found exactly
+            found += [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=True)]
+        elif bag is None:
+            found += [view.lexical.likely(query, count, allowed) for view, query in zip(views, asked, strict=False)]
+            found += [view.pieces.search(vector, count, allowed) for view in views if vector.any()]
+        else:
+            found.append(self._promising(part, bag, asked[:1], allowed, max(_MATCHED, count)))
+            for view in views[1:]:
+                found += [view.lexical.likely(query, count, allowed) for query in asked[1:]]
+                found += [view.finder.find(bag, count, allowed)] if view.finder else []
+        return np.unique(np.concatenate(found))
 
-        # What words alone must find is found exactly; beside the other arm the rarest words find enough.
-        is_alone = vector is None
-        found = [
-            (view.lexical.best if is_alone else view.lexical.likely)(query, count, allowed)
-            for view, query in zip(views, asked, strict=False)
-        ]
-        if bag is not None:
-            found += [view.finder.find(bag, _FOUND * count, allowed) for view in views if view.finder]
-        elif vector is not None and vector.any():
-            found += [view.pieces.search(vector, count, allowed) for view in views]
-        return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
-
-    def _promising(self, part: Part, bag: Bag, asked: Sequence[LexicalQuery], rows: Ints) -> Ints:
-        """The candidates that are worth being matched word by word, int64, rising.
-
-        By what the finder's words say of their meaning; it says nothing of expansions: who has some stays.
-        """
-        view = self._snapshot.plain
-        if view.finder is None or view.words is None:
-            return rows
-        meaning = view.words.held(*view.finder.words(bag), rows) / np.float32(bag.weights.sum())
-        scores = np.minimum(meaning, 1)
-        if asked:
-            scores = fuse(scores, view.lexical.rough_shares(asked[0], rows), asked[-1].coverage)
-        scores = scores + self._bonus(part, rows)
-        kept = self._snapshot.has_expansions[rows]
-        kept[np.argsort(-scores, kind="stable")[:_MATCHED]] = True
-        return rows[kept]
+    def _promising(self, part: Part, bag: Bag, asked: Sequence[LexicalQuery], allowed: Mask | None, count: int) -> Ints:
+        """The passages whose own text promises most, int64: by both arms' estimates of all, and what is preferred."""
+        view, years = self._snapshot.plain, self._snapshot.years
+        best, first = Best(count), 0
+        total = np.float32(bag.weights.sum() or 1)
+        words = view.lexical.rough_shares(asked[0]) if asked else repeat(np.zeros(1, dtype=np.float32))
+        named = [view.lexical.holding(place) for place in part.places]
+        for gains, said in zip(view.finder.gains(bag) if view.finder else (), words, strict=False):
+            last = first + len(gains)
+            meaning = np.minimum(gains / total, 1)
+            scores = fuse(meaning, said, asked[0].coverage) if asked else meaning
+            likes = np.zeros(len(scores), dtype=np.float32)
+            if part.years:
+                likes += YEAR_BONUS * np.isin(years[first:last], part.years)
+            for rows in named:
+                likes[rows[slice(*rows.searchsorted([first, last]))] - first] += PLACE_BONUS / len(named)
+            scores = np.where(scores > 0, scores + likes, 0) if part.years or named else scores
+            best.add(scores if allowed is None else scores * allowed[first:last], first)
+            first = last
+        return best.rows
 
     def _lexical(
         self, views: Sequence[View], asked: Sequence[LexicalQuery], rows: Ints, has_expansions: Mask

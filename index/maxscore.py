@@ -13,7 +13,7 @@ the first 20, for a tenth to a fifth of the postings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,7 +33,7 @@ _SAMPLE = 64
 """So many passages are looked up for that estimate."""
 
 _POOL = 3072
-_LIKELY = 0.3
+_LIKELY = 0.15
 """The most passages in which the frequent terms are looked up."""
 
 _AT_ONCE = 5
@@ -122,10 +122,24 @@ def likely_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allo
     segments = [_Segment(x, terms.ranks) for x in lists]
     if not len(terms.weights) or count < 1 or not segments:
         return np.zeros(0, dtype=np.int64)
-    most = max(_ALWAYS, int(_LIKELY * sum(x.size for x in segments)))
-    last = max(1, int(np.cumsum(terms.occurrences).searchsorted(most, side="right")))
-    found = _summed(segments, last, count, 0.0, allowed)
+    found = _summed(segments, _rarest(segments, terms), count, 0.0, allowed)
     return np.concatenate([rows + x.rows.start for x, (rows, _) in zip(segments, found, strict=True)])
+
+
+def likely_sums(lists: Sequence[Sequence[Lists]], terms: Terms) -> Iterator[Floats]:
+    """What the terms of `likely_rows` add to each row, segment by segment: float32 `[rows of the segment]`."""
+    segments = [_Segment(x, terms.ranks) for x in lists]
+    last = _rarest(segments, terms) if len(terms.weights) else 0
+    for segment in segments:
+        sums = np.zeros(segment.size, dtype=np.float32)
+        segment.add(sums, 0, last)
+        yield sums
+
+
+def _rarest(segments: Sequence[_Segment], terms: Terms) -> int:
+    """How many of the terms, rarest first, have as many postings."""
+    most = max(_ALWAYS, int(_LIKELY * sum(x.size for x in segments)))
+    return max(1, int(np.cumsum(terms.occurrences).searchsorted(most, side="right")))
 
 
 def _added(
