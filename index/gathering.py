@@ -103,7 +103,6 @@ class Build:
         self._progress = progress
         self._vectors = vectors
         self._done = self._read = self._total = 0
-        self._is_together = False
 
     def find(self, fresh: bool) -> None:
         """What is there already, in the last generation or from a build that was stopped; the rest is wanted."""
@@ -146,8 +145,7 @@ class Build:
         keep: Callable[[Shelf], object] = self._unfinished.write  # there is more to come: what is done goes to disk
         maker = Maker(vectors, lambda shelf: keep(shelf), self._heard)
         workers = self._workers()
-        self._is_together = workers > 1
-        if self._is_together:
+        if workers > 1:
             place = Workplace(self._unfinished.folder, self._unfinished.made_by, BUNDLED)
             self.embedded += make_together(self._library, wanted, place, workers, self._heard_from_afar)
         maker.read(self._library, [entry for entry in wanted if entry.id not in self.statuses])
@@ -190,8 +188,6 @@ class Build:
     def _heard(self, read: Read) -> None:
         """How a document fared; the last version of one that can't be read is kept."""
         self._read += size_of(self._wanted[read.id])
-        if self._is_together:  # what others read they also embed
-            self._done = self._read
         self._progress(self._done, self._total)
         if not read.code:
             self.statuses[read.id] = DocumentStatus(read.id, "ok", read.passages, message=read.message)
