@@ -238,7 +238,8 @@ class Slow(Assistant):
 @pytest.fixture
 def slow(opened: Assistant, settings: Settings) -> Iterator[Slow]:
     made = Slow(replace(settings, concurrency=2, queue=3, mcp="on"))
-    made._encoder, made._retriever, made._version = opened._encoder, opened._retriever, opened._version
+    for name in ("_encoder", "_retriever", "_snapshot", "_version"):
+        setattr(made, name, getattr(opened, name))
     made.go = threading.Event()
     yield made
     made.go.set()
@@ -357,5 +358,6 @@ def test_a_language_model_that_hangs_keeps_nobody_from_searching(settings, opene
 
 def opened_with(opened: Assistant, settings: Settings) -> Assistant:
     made = Assistant(settings)
-    made._encoder, made._retriever, made._version = opened._encoder, opened._retriever, opened._version
+    for name in ("_encoder", "_retriever", "_snapshot", "_version"):
+        setattr(made, name, getattr(opened, name))
     return made
