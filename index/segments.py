@@ -108,4 +108,6 @@ def arranged(sizes: Sequence[Sequence[int]], picks: Picks) -> list[tuple[bool, P
 
 def segment_files(segments: Sequence[Segment], picks: Picks) -> dict[str, Content]:
     """The files of a new segment of documents of others."""
-    return join([x.shelf for x in segments], picks)
+    used = sorted({segment for segment, _ in picks})  # the others would be looked through for nothing
+    numbers = {segment: n for n, segment in enumerate(used)}
+    return join([segments[x].shelf for x in used], [(numbers[segment], n) for segment, n in picks])
