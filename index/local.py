@@ -86,15 +86,6 @@ class LocalArms:
                 found += [view.finder.find(bag, count, allowed)] if view.finder else []
         return np.unique(np.concatenate(found))
 
-    def _preferred(self, part: Part, allowed: Mask | None) -> list[Mask]:
-        """Which passages may be found that are of a year or a place that is preferred; none where nothing is."""
-        if not part.years and not part.places:
-            return []
-        mask: Mask = np.isin(self._snapshot.years, part.years)
-        for place in part.places:
-            mask[self._snapshot.plain.lexical.holding(place)] = True
-        return [mask if allowed is None else mask & allowed]
-
     def _promising(self, part: Part, bag: Bag, asked: Sequence[LexicalQuery], allowed: Mask | None, count: int) -> Ints:
         """The passages whose own text promises most, int64: by both arms' estimates of all, and what is preferred."""
         view, years = self._snapshot.plain, self._snapshot.years
