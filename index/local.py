@@ -72,13 +72,10 @@ class LocalArms:
             return np.arange(size) if allowed is None else np.flatnonzero(allowed)
         found = [np.zeros(0, dtype=np.int64)]
         if vector is None:  # what words alone must find is found exactly
-            # Of many passages those that are preferred might not be among the best without what that adds.
-            for mask in (allowed, *self._preferred(part, allowed)):
-                found += [view.lexical.best(query, count, mask) for view, query in zip(views, asked, strict=True)]
+            found += [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=True)]
         elif bag is None:
             found += [view.lexical.likely(query, count, allowed) for view, query in zip(views, asked, strict=False)]
-            for mask in (allowed, *self._preferred(part, allowed)):
-                found += [view.pieces.search(vector, count, mask) for view in views if vector.any()]
+            found += [view.pieces.search(vector, count, allowed) for view in views if vector.any()]
         else:
             found.append(self._promising(part, bag, asked[:1], allowed, max(_MATCHED, count)))
             for view in views[1:]:
