@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from index.candidates import CandidateFinder
-from index.counts import Counts
+from index.counts import Counts, dump_views, load_views
 from index.dense import PieceIndex, Pieces
 from index.interaction import InteractionIndex
 from index.lexical import VIEWS, LexicalIndex
@@ -39,7 +39,7 @@ class ViewTables:
         words = under(files, "words/")
         return cls(
             Pieces.load(under(files, "dense/")),
-            {name: Counts.load(under(files, f"lexical/{name}.")) for name in VIEWS},
+            load_views(under(files, "lexical/"), tuple(VIEWS)),
             Words.load(words) if words else None,
         )
 
@@ -61,8 +61,7 @@ def _joined(tables: Sequence[ViewTables], lexical: Mapping[str, Counts], runs: S
     words = [x.words for x in tables if x.words is not None]
     # Where late interaction finds its own candidates no index of the pieces is needed.
     files = beneath("dense/", Pieces.joined([x.pieces for x in tables], runs, has_ann=not words))
-    for name, counts in lexical.items():
-        files |= beneath(f"lexical/{name}.", counts.dump())
+    files |= beneath("lexical/", dump_views(lexical))
     return {**files, **(beneath("words/", Words.joined(words, runs)) if words else {})}
 
 
