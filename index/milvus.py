@@ -46,8 +46,9 @@ class Milvus:
         # It runs in this process, in Python, and prepares what is searched at the first search.
         self._seconds = max(seconds, _LITE) if self.is_lite else seconds
         self.place = uri if self.is_lite else urlsplit(uri).netloc.rpartition("@")[2]
+        client = _client(problem)  # without the library its errors can't be told apart either
         with self._told("连接"):
-            self._client = _client(uri, token, self._seconds, problem)
+            self._client = client(uri, token=token, timeout=self._seconds)
         self._check_version()
 
     def close(self) -> None:
@@ -263,7 +264,8 @@ class _BusyError(Exception):
     pass
 
 
-def _client(uri: str, token: str, seconds: float, problem: Problem) -> Any:  # noqa: ANN401 - pymilvus is imported late
+def _client(problem: Problem) -> Any:  # noqa: ANN401 - pymilvus is imported late
+    """The class of pymilvus that connects."""
     try:
         from pymilvus import MilvusClient
     except ImportError as error:
@@ -272,4 +274,4 @@ def _client(uri: str, token: str, seconds: float, problem: Problem) -> Any:  # n
         ) from error
     for name in ("pymilvus", "pymilvus.milvus_client", "milvus_lite"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # after its own set-up, which lowers it
-    return MilvusClient(uri, token=token, timeout=seconds)
+    return MilvusClient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -59,6 +60,14 @@ def test_a_server_that_is_down_is_told_with_its_address():
     found = problem(f"http://127.0.0.1:{port}")
     assert found.code == "backend_unavailable"
     assert f"127.0.0.1:{port}" in found.message
+
+
+def test_without_its_library_it_is_said_what_to_install(monkeypatch):
+    for name in ("pymilvus", "pymilvus.exceptions", "grpc"):
+        monkeypatch.setitem(sys.modules, name, None)  # as where it is not installed
+    with pytest.raises(IndexProblem, match=r"kewen\[milvus\]") as raised:
+        Milvus("http://127.0.0.1:1")
+    assert raised.value.code == "missing_extra"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
