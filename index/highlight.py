@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from corpus.sentences import sentence_spans
 from corpus.types import Span
-from index.segment import characters
+from index.segment import LATIN, characters, is_han, normalise_lines
 
 _ASKS_FIGURE = re.compile(r"(?:多少|几)\s*([一-鿿]?)|占比|比例|how (?:many|much)", re.IGNORECASE)
 _FIGURE = r"\d[\d.,]*\s*[余多千百万亿]*\s*"
@@ -31,10 +31,13 @@ def best_sentences(text: str, weights: Mapping[str, float], query: str) -> list[
         return []
     asked = _ASKS_FIGURE.search(query)
     figure = re.compile(_FIGURE + (asked.group(1) or "")) if asked else None
+    has_names = not all(map(is_han, weights))
     scored: list[tuple[float, Span]] = []
-    for start, end in sentence_spans(text):
-        found = set(characters(text[start:end]))
-        score = sum(w for term, w in weights.items() if term in found) / total
+    spans = sentence_spans(text)
+    for (start, end), line in zip(spans, normalise_lines([text[a:b] for a, b in spans]), strict=True):
+        # A Han character or two stand in a line where its terms have them; a name in Latin letters must be a whole one.
+        names = set(LATIN.findall(line)) if has_names else ()
+        score = sum(w for term, w in weights.items() if term in (line if is_han(term) else names)) / total
         if score and figure and figure.search(text, start, end):
             score += _FIGURE_BONUS
         scored.append((score, (start, end)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -174,7 +175,7 @@ class LexicalIndex:
         """What the index knows of a question's terms; one that it doesn't know weighs most."""
         lists, occurrences, weights, coverage = [], [], [], []
         for name, view in self.views.items():
-            idf, number, spans = view.look_up(sorted(set(VIEWS[name](text))))
+            idf, number, spans = view.look_up(_terms(text)[name])
             total = float(idf.sum(dtype=np.float64)) or 1.0
             known = np.flatnonzero(number)
             known = known[np.argsort(number[known], kind="stable")]
@@ -259,6 +260,12 @@ def count(texts: Sequence[Sequence[str]]) -> Counts:
     for terms in texts:
         counting.add(terms)
     return counting.counts()
+
+
+@lru_cache(maxsize=64)
+def _terms(text: str) -> Mapping[str, Sequence[str]]:
+    """A question's distinct terms in each view, rising: every index of a search is asked for the same."""
+    return {name: sorted(set(terms(text))) for name, terms in VIEWS.items()}
 
 
 def _of_name(name: str) -> list[str]:

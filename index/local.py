@@ -38,14 +38,13 @@ class LocalArms:
         """The best `count` passages of each arm in each view, and what both arms say of all of them."""
         snapshot = self._snapshot
         allowed = self._required(part, snapshot.mask(filters))
-        vector = self._encoder.encode_queries([part.text])[0] if mode != "lexical" else None
-        bag = Bag.of(self._late, part.text) if self._late and vector is not None else None
+        meaning = self._meaning(part.text) if mode != "lexical" else None
         views = [snapshot.plain, *([snapshot.expanded] if expansions and self._expanded else [])]
         asked = [view.lexical.prepare(part.text) for view in views]
-        rows = self._rows(part, views, asked if mode != "dense" else [], vector, bag, allowed, count)
+        rows = self._rows(part, views, asked if mode != "dense" else [], meaning, allowed, count)
         has_expansions = snapshot.has_expansions[rows]
         lexical = self._lexical(views, asked, rows, has_expansions) if mode != "dense" else [_nothing(rows)]
-        dense = self._dense(views, vector, bag, rows, has_expansions) if vector is not None else [_nothing(rows)]
+        dense = self._dense(views, meaning, rows, has_expansions) if meaning is not None else [_nothing(rows)]
         both = 1 + expansions
         return Candidates(
             rows=rows,
@@ -56,13 +55,16 @@ class LocalArms:
             bonus=self._bonus(part, rows),
         )
 
+    def _meaning(self, text: str) -> Bag | Floats:
+        """A question as the arm of meaning looks for it: its words, or one vector `[dim]`."""
+        return Bag.of(self._late, text) if self._late else self._encoder.encode_queries([text])[0]
+
     def _rows(
         self,
         part: Part,
         views: Sequence[View],
         asked: Sequence[LexicalQuery],
-        vector: Floats | None,
-        bag: Bag | None,
+        meaning: Bag | Floats | None,
         allowed: Mask | None,
         count: int,
     ) -> Ints:
@@ -71,16 +73,16 @@ class LocalArms:
         if size <= _ALL:
             return np.arange(size) if allowed is None else np.flatnonzero(allowed)
         found = [np.zeros(0, dtype=np.int64)]
-        if vector is None:  # what words alone must find is found exactly
+        if meaning is None:  # what words alone must find is found exactly
             found += [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=True)]
-        elif bag is None:
-            found += [view.lexical.likely(query, count, allowed) for view, query in zip(views, asked, strict=False)]
-            found += [view.pieces.search(vector, count, allowed) for view in views if vector.any()]
-        else:
-            found.append(self._promising(part, bag, asked[:1], allowed, max(_MATCHED, count)))
+        elif isinstance(meaning, Bag):
+            found.append(self._promising(part, meaning, asked[:1], allowed, max(_MATCHED, count)))
             for view in views[1:]:
                 found += [view.lexical.likely(query, count, allowed) for query in asked[1:]]
-                found += [view.finder.find(bag, count, allowed)] if view.finder else []
+                found += [view.finder.find(meaning, count, allowed)] if view.finder else []
+        else:
+            found += [view.lexical.likely(query, count, allowed) for view, query in zip(views, asked, strict=False)]
+            found += [view.pieces.search(meaning, count, allowed) for view in views if meaning.any()]
         return np.unique(np.concatenate(found))
 
     def _promising(self, part: Part, bag: Bag, asked: Sequence[LexicalQuery], allowed: Mask | None, count: int) -> Ints:
@@ -124,24 +126,21 @@ class LocalArms:
             shares[-1][has_expansions] = view.lexical.shares(query, rows[has_expansions])
         return shares
 
-    def _dense(
-        self, views: Sequence[View], vector: Floats, bag: Bag | None, rows: Ints, has_expansions: Mask
-    ) -> list[Floats]:
+    def _dense(self, views: Sequence[View], meaning: Bag | Floats, rows: Ints, has_expansions: Mask) -> list[Floats]:
         """The share of the question that each candidate answers by meaning, float32 `[rows]` a view."""
-        if bag is None:
-            cosines = [view.pieces.nearest(vector, rows)[0] for view in views]
+        if not isinstance(meaning, Bag):
+            cosines = [view.pieces.nearest(meaning, rows)[0] for view in views]
             plain = spread(cosines[0])
             return [plain, *(np.maximum(plain, spread((cosines[0] + x) * np.float32(0.5))) for x in cosines[1:])]
-        matches = (
-            views[0].words.matches(bag, rows) if views[0].words else np.zeros((len(bag.units), len(rows)), np.float32)
-        )
-        shares = [share(matches, bag.weights)]
+        words, weights = views[0].words, meaning.weights
+        matches = words.matches(meaning, rows) if words else np.zeros((len(weights), len(rows)), np.float32)
+        shares = [share(matches, weights)]
         for view in views[1:]:
             some = matches[:, has_expansions]
             if view.words is not None:
-                some = np.maximum(some, view.words.matches(bag, rows[has_expansions]))
+                some = np.maximum(some, view.words.matches(meaning, rows[has_expansions]))
             shares.append(shares[0].copy())
-            shares[-1][has_expansions] = share(some, bag.weights)
+            shares[-1][has_expansions] = share(some, weights)
         return shares
 
     # -- what the question asks for beside its words ------------------------------------------------

@@ -123,11 +123,12 @@ class HybridRetriever:
     def _hits(self, query: Query, chosen: _Chosen, mode: Mode, expansions: bool) -> list[Hit]:
         text = query.parts[-1].text
         weights = query_weights(text, self.snapshot.weights)
-        rows = np.array([part.rows[n] for part, n in chosen], dtype=np.int64)
-        reasons = self._reasons(text, rows) if expansions and mode != "lexical" else [None] * len(rows)
+        raised = [int(part.rows[n]) for part, n in chosen if part.gains[n] >= _REASON]
+        reasons = self._reasons(text, raised) if raised and mode != "lexical" else {}
         hits = []
-        for place, ((part, n), reason) in enumerate(zip(chosen, reasons, strict=True), start=1):
-            passage = self.snapshot.row(int(part.rows[n])).passage
+        for place, (part, n) in enumerate(chosen, start=1):
+            row = int(part.rows[n])
+            passage = self.snapshot.row(row).passage
             said = {"dense": part.dense[n], "lexical": part.lexical[n], "expansion": part.gains[n]}
             signals = {arm: round(float(score), 4) for arm, score in said.items() if score}
             marked = [slice_spans(passage.spans, *x) for x in best_sentences(passage.text, weights, text)]
@@ -139,15 +140,15 @@ class HybridRetriever:
                     passage,
                     self.snapshot.citation(passage),
                     tuple(span for spans in marked for span in spans),
-                    reason if part.gains[n] >= _REASON else None,
+                    reasons.get(row),
                 )
             )
         return hits
 
-    def _reasons(self, text: str, rows: Ints) -> list[Expansion | None]:
-        """The expansion of each passage that is nearest to the question."""
-        which = self.snapshot.nearest_expansions(self.encoder.encode_queries([text])[0], rows)
-        return [
-            self.snapshot.row(int(row)).expansions[int(n)] if n >= 0 else None
-            for row, n in zip(rows, which, strict=True)
-        ]
+    def _reasons(self, text: str, rows: Sequence[int]) -> dict[int, Expansion]:
+        """The expansion of each passage that is nearest to the question, by row."""
+        vector = self.encoder.encode_queries([text])[0]
+        which = self.snapshot.nearest_expansions(vector, np.array(rows, dtype=np.int64))
+        return {
+            row: self.snapshot.row(row).expansions[n] for row, n in zip(rows, which.tolist(), strict=True) if n >= 0
+        }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -24,8 +24,10 @@ _LETTER = rf"[^\W_{_HAN_CLASS}]"
 # Letters and digits with the joints that occur inside one name: G60, 3.0, B-link, AI4S, C++.
 _NAME = rf"{_LETTER}+(?:[.\-+#&/]{_LETTER}+)*\+*"
 _RUN = re.compile(rf"[{_HAN_CLASS}]+|{_NAME}")
-LATIN = re.compile(rf"{_NAME}|\x1e")
-"""The runs of letters or digits of a text, and the control character that parts its lines (`index.split`)."""
+LINE_END = "\x1e"
+"""A control character that folding leaves alone and that is in no term: what parts lines that are folded together."""
+LATIN = re.compile(rf"{_NAME}|{LINE_END}")
+"""The runs of letters or digits of a text, and what parts its lines."""
 
 # Frequency given to the domain's words: above any split of theirs, below everyday words.
 _DOMAIN_FREQUENCY = 3000
@@ -41,6 +43,11 @@ def fold_script(text: str) -> str:
 def normalise(text: str) -> str:
     """Fold what readers do not tell apart: width, case, script, and numerals (六家 = 6家)."""
     return fold_numbers(fold_script(text))
+
+
+def normalise_lines(lines: Sequence[str]) -> list[str]:
+    """Each line normalised, all at once: what a call costs is paid once, and folding never looks past a line's end."""
+    return normalise("".join(line.replace(LINE_END, "\n") + LINE_END for line in lines)).split(LINE_END)[:-1]
 
 
 def runs(normalised: str) -> list[str]:

@@ -15,12 +15,9 @@ import numpy.typing as npt
 
 from index.counting import Numbers
 from index.groups import Groups
-from index.segment import HAN_RANGES, LATIN, normalise, segmenter
+from index.segment import HAN_RANGES, LATIN, LINE_END, normalise_lines, segmenter
 from index.terms import BITS
 from index.types import Floats, Ints, LateInteraction, Mask
-
-_END = "\x1e"
-"""Behind each line: a control character that folding leaves alone and that is in no term."""
 
 _BREAK = "\n"
 _TOGETHER = 1 << 18
@@ -84,10 +81,9 @@ def _blocks(lines: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _split(lines: Sequence[str], numbers: Numbers) -> Split:
-    text = _END.join(line.replace(_END, _BREAK) for line in lines)
-    folded = normalise(text) + _END
+    folded = LINE_END.join([*normalise_lines(lines), ""])
     codes = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    is_end, is_han = codes == ord(_END), _is_han(codes)
+    is_end, is_han = codes == ord(LINE_END), _is_han(codes)
     owners: Ints = np.cumsum(is_end) - is_end
     han = _han_runs(codes, is_han, is_end)
     latin, latin_owners = _with_lines(LATIN.findall(folded))
@@ -101,7 +97,7 @@ def _split(lines: Sequence[str], numbers: Numbers) -> Split:
     )
     cut, cut_owners = _cut(segmenter(), han, numbers)
     words = Groups.sorted_from(np.concatenate([cut_owners, latin_owners]), np.concatenate([cut, known]), len(lines))
-    return Split(folded.split(_END)[:-1], han.split(_END)[:-1], latin, latin_owners, characters, words)
+    return Split(folded.split(LINE_END)[:-1], han.split(LINE_END)[:-1], latin, latin_owners, characters, words)
 
 
 def _is_han(codes: npt.NDArray[np.uint32]) -> Mask:
@@ -121,9 +117,9 @@ def _han_runs(codes: npt.NDArray[np.uint32], is_han: Mask, is_end: Mask) -> str:
 
 def _with_lines(found: Sequence[str]) -> tuple[list[str], Ints]:
     """Runs among which the ends of lines stand: the runs, and the line of each."""
-    is_end = np.fromiter((run == _END for run in found), np.bool_, len(found))
+    is_end = np.fromiter((run == LINE_END for run in found), np.bool_, len(found))
     owners: Ints = np.cumsum(is_end)[~is_end].astype(np.int64)
-    return [run for run in found if run != _END], owners
+    return [run for run in found if run != LINE_END], owners
 
 
 def _numbered(terms: Sequence[str], numbers: Numbers) -> Ints:
@@ -133,6 +129,6 @@ def _numbered(terms: Sequence[str], numbers: Numbers) -> Ints:
 def _cut(cut: Callable[[str], list[str]], han: str, numbers: Numbers) -> tuple[Ints, Ints]:
     """The words of runs of Han characters, by number, and the line of each."""
     found = _numbered(cut(han), numbers)
-    ends = np.cumsum(found == ord(_END))
-    is_word = (found != ord(_END)) & (found != ord(_BREAK))
+    ends = np.cumsum(found == ord(LINE_END))
+    is_word = (found != ord(LINE_END)) & (found != ord(_BREAK))
     return found[is_word], ends[is_word].astype(np.int64)
