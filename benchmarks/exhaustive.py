@@ -55,7 +55,6 @@ def _share(best: Ranked, ours: Ranked) -> float:
 def _everything(arms: LocalArms, snapshot: Snapshot, encoder: BundledEncoder, part: Part) -> Candidates:
     """What both arms say of every passage that may be found."""
     bag = Bag.of(encoder, part.text)
-    vector = encoder.encode_queries([part.text])[0]
     views = [snapshot.plain, *([snapshot.expanded] if snapshot.has_expansions.any() else [])]
     asked = [view.lexical.prepare(part.text) for view in views]
     allowed = arms._required(part, None)
@@ -64,7 +63,7 @@ def _everything(arms: LocalArms, snapshot: Snapshot, encoder: BundledEncoder, pa
     for first in range(0, max(len(every), 1), _BLOCK):
         rows = every[first : first + _BLOCK]
         has = snapshot.has_expansions[rows]
-        dense, lexical = arms._dense(views, vector, bag, rows, has), arms._lexical(views, asked, rows, has)
+        dense, lexical = arms._dense(views, bag, rows, has), arms._lexical(views, asked, rows, has)
         blocks.append((np.array([dense[0], dense[-1], lexical[0], lexical[-1]]), arms._bonus(part, rows)))
     said = np.concatenate([x for x, _ in blocks], axis=1)
     return Candidates(

@@ -20,12 +20,12 @@ from index.generations import GenerationStore
 from index.names import Mentions, names_of
 from index.parts import code_fingerprint, document_part
 from index.segment import domain_words
-from index.segments import Picks, Segment, arranged, segment_files
+from index.segments import JOINED, SEGMENT, Picks, Segment, arranged, segment_files
 from index.statuses import DocumentStatus
 from index.storage import Content, IndexProblem
 from index.tables import beneath, load_array, whole
 from index.terms import BITS, character_of
-from index.types import Encoder
+from index.types import Encoder, LateInteraction
 from index.unfinished import UnfinishedBuild
 
 __all__ = [
@@ -115,7 +115,8 @@ def write_index(
             "no_documents", "没有一份可用的报告，未建索引：" + "；".join(x.message for x in build.statuses.values())
         )
     sizes = [[share.passages for share in x.shelf.shares] for x in build.segments]
-    plan = arranged(sizes, picks)
+    # The index of an encoder's vectors is built in memory.
+    plan = arranged(sizes, picks, JOINED if isinstance(encoder, LateInteraction) else SEGMENT)
     if last and not last.is_checked and not _are_sound(build.segments, plan):
         return write_index(library, store, encoder, progress, True, archive, vectors)
     if archive:
@@ -157,4 +158,5 @@ def _files(segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]]) -> I
             found.append(Mentions(made.places, made.terms))
         keys = load_array(whole(files["plain/lexical/characters.keys.npy"]))
         letters.update(x for key in keys[keys < 1 << BITS].tolist() if (x := character_of(key)))
+        del files, keys  # before the next ones are made
     yield "names.json", names_of(found, letters).dump()

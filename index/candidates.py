@@ -92,14 +92,14 @@ class CandidateFinder:
         return best.rows
 
     def gains(self, bag: Bag) -> Iterator[Floats]:
-        """What each text gains by the words that it holds, table by table: float `[texts of the table]`.
+        """What each text gains by the words that it holds, table by table: float32 `[texts of the table]`.
 
         About as much as the question's words that it answers weigh.
         """
         units, worth = self._words(bag)
         for n, (places, held) in enumerate(self._chosen(units, worth)):
             size = int(self._firsts[n + 1] - self._firsts[n])
-            yield self._holders[n].gains(places, worth[held], size).astype(np.float32)
+            yield self._holders[n].gains(places, worth[held], size)
 
     def _words(self, bag: Bag) -> tuple[Ints, Floats]:
         """The words to look up, int64, rising, and what each can add to a text's score, float32."""

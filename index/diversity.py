@@ -32,4 +32,5 @@ def defer_copies(texts: Iterable[str], count: int, wanted: int) -> list[int]:
 def _alike(a: set[tuple[str, str]], b: set[tuple[str, str]]) -> bool:
     if not a or min(len(a), len(b)) < _COPY * max(len(a), len(b)):  # they can't have so much in common
         return False
-    return len(a & b) >= _COPY * len(a | b)
+    common = len(a & b)
+    return common >= _COPY * (len(a) + len(b) - common)

@@ -13,6 +13,8 @@ from index.tables import array_content, load_array
 from index.types import Floats, Ints
 
 _ROW_BITS = 32
+_LONG = 1024
+"""So many texts of one word are added up by themselves; those of rarer words together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,16 @@ class Holders:
         """How many words, and how many places in texts."""
         return len(self.offsets) - 1, len(self.rows)
 
-    def gains(self, words: Ints, worth: Floats, size: int) -> npt.NDArray[np.float64]:
-        """What each of `size` texts gains by holding some words, each worth something: float64 `[size]`."""
+    def gains(self, words: Ints, worth: Floats, size: int) -> Floats:
+        """What each of `size` texts gains by holding some words, each worth something: float32 `[size]`."""
+        gained = np.zeros(size, dtype=np.float32)
         begins, ends = self.offsets[words], self.offsets[words + 1]
-        rows = [self.rows[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-        if not rows:
-            return np.zeros(size)
-        weights = np.repeat(worth.astype(np.float64), ends - begins)
-        return np.bincount(np.concatenate(rows), weights, minlength=size).astype(np.float64, copy=False)
+        lengths = ends - begins
+        for n in np.flatnonzero(lengths > _LONG).tolist():  # one number added to many places: numpy's fastest way
+            np.add.at(gained, self.rows[begins[n] : ends[n]].astype(np.intp), worth[n])
+        short = np.flatnonzero(lengths <= _LONG)
+        if short.size:
+            spans = zip(begins[short].tolist(), ends[short].tolist(), strict=True)
+            rows = np.concatenate([self.rows[begin:end] for begin, end in spans]).astype(np.intp)
+            np.add.at(gained, rows, np.repeat(worth[short], lengths[short]))
+        return gained

@@ -48,7 +48,7 @@ class TermView:
         found, first = [], 0
         for tables, own in zip(segments, lengths, strict=True):
             norms: Floats = (K1 * (1 - B) + K1 * B / mean * own).astype(np.float32)
-            found += [Table(counts, first, norms, only) for counts, only in tables]
+            found += [Table.of(counts, first, norms, only) for counts, only in tables]
             first += len(own)
         return cls(found, size)
 

@@ -15,20 +15,29 @@ import numpy.typing as npt
 from index.counts import Counts, Keys
 from index.types import Floats, Ints, Mask
 
-_TOGETHER = 1 << 15
+_TOGETHER = 1 << 12
+"""So many postings are added up at a time, or all of one term: numpy adds one number to many places fastest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """One view of one segment, whose rows begin at `first`; `norms` float32 `[rows]` are k1·(1 − b + b·dl/avgdl).
 
-    `only`, bool `[rows]`: postings of other rows don't count, nor do the passages that are `shared` (see `Counts`).
+    `once` float32 `[rows]` is 1/(1 + norm), what a term's weight is multiplied by that occurs once; 0 in rows that don't
+    count. `only`, bool `[rows]`: postings of other rows don't count, nor do the passages that are `shared` (see `Counts`).
     """
 
     counts: Counts
     first: int
     norms: Floats
+    once: Floats
     only: Mask | None = None
+
+    @classmethod
+    def of(cls, counts: Counts, first: int, norms: Floats, only: Mask | None) -> Table:
+        """With what follows from the others."""
+        once: Floats = np.reciprocal(1 + norms)
+        return cls(counts, first, norms, once if only is None else once * only, only)
 
     @property
     def rows(self) -> slice:
@@ -77,19 +86,38 @@ class Lists:
         return int((self.stops[first:last] - self.starts[first:last]).sum())
 
     def add(self, totals: npt.NDArray[np.floating], first: int, last: int) -> None:
-        """Add what all postings of the terms `[first, last)` say to `totals` `[rows of the table]`."""
+        """Add what all postings of the terms `[first, last)` say to `totals` `[rows of the table]`.
+
+        Most terms occur once in a passage. Weights are added up as if all did, and multiplied by row; then comes what a
+        term says more where it occurs more often.
+        """
+        counts, once = self.table.counts, self.table.once
+        sums = np.zeros(len(once), dtype=np.float32)
+        more: list[tuple[Ints, Floats]] = []
         for n, stop in self._blocks(first, last):
             spans = [
                 slice(a, b) for a, b in zip(self.starts[n:stop].tolist(), self.stops[n:stop].tolist(), strict=True)
             ]
-            # One cast saves several: numpy indexes by this type alone.
-            rows = np.concatenate([self.table.counts.rows[x] for x in spans]).astype(np.intp)
-            frequencies = np.concatenate([self.table.counts.frequencies[x] for x in spans]).astype(np.float32)
-            weights = np.repeat(self.weights[n:stop], self.stops[n:stop] - self.starts[n:stop])
-            impacts = weights * (frequencies / (frequencies + self.table.norms.take(rows)))
-            if self.table.only is not None:
-                impacts *= self.table.only.take(rows)
-            np.add.at(totals, rows, impacts.astype(totals.dtype, copy=False))
+            is_one = stop == n + 1
+            rows = (counts.rows[spans[0]] if is_one else np.concatenate([counts.rows[x] for x in spans])).astype(
+                np.intp
+            )
+            weights = self.weights[n:stop]
+            if not is_one:
+                weights = np.repeat(weights, self.stops[n:stop] - self.starts[n:stop])
+            np.add.at(sums, rows, weights[0] if is_one else weights)
+            frequencies = np.concatenate([counts.frequencies[x] for x in spans])
+            often = np.flatnonzero(frequencies > 1)
+            rows, tf = rows[often], frequencies[often].astype(np.float32)
+            gain = tf / (tf + self.table.norms.take(rows))
+            gain -= once.take(rows)
+            more.append((rows, gain * (weights[0] if is_one else weights[often])))
+        sums *= once
+        for rows, gain in more:
+            np.add.at(sums, rows, gain)
+        if self.table.only is not None:
+            sums *= self.table.only
+        totals += sums
 
     def at(self, rows: Ints, first: int, last: int) -> npt.NDArray[np.float64]:
         """What the terms `[first, last)` say of some rows of the table, rising: float64 `[rows]`."""

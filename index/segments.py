@@ -15,11 +15,14 @@ from index.storage import Content, Linked, check_file
 from index.tables import under
 
 SEGMENT = 131_072
-"""A segment has no more passages, but for one document that alone has more."""
+"""A segment that is made at once has no more passages, but for one document that alone has more."""
+
+JOINED = 4 * SEGMENT
+"""One that is put together has no more: what a question costs beside its postings is paid once a segment."""
 
 _SEALED = 8_192
-_MIDDLE = 32_768
-_MOST_SMALL = 6
+_TIERS = ((32_768, 6), (SEGMENT, 3))
+"""Segments of at most so many passages are put together when there are more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,12 @@ def open_segments(generation: Generation) -> list[Segment]:
 Picks = list[tuple[int, int]]
 
 
-def arranged(sizes: Sequence[Sequence[int]], picks: Picks) -> list[tuple[bool, Picks]]:
+def arranged(sizes: Sequence[Sequence[int]], picks: Picks, most: int = JOINED) -> list[tuple[bool, Picks]]:
     """Which documents stand together in which segment, and whether a segment is one of the old ones as it is.
 
     `sizes` are how many passages each document of each old or new segment has, `picks` the wanted documents as (segment,
-    number there) in the library's order. What is small is put together, in that order; what is large stays as it is, or is
-    written anew where a document of it goes.
+    number there) in the library's order. What is small is put together, in that order and up to `most` passages; what is
+    large stays as it is, or is written anew where a document of it goes.
 
     >>> arranged([[3, 4], [5]], [(1, 0), (0, 0), (0, 1)])
     [(False, [(1, 0), (0, 0), (0, 1)])]
@@ -89,15 +92,16 @@ def arranged(sizes: Sequence[Sequence[int]], picks: Picks) -> list[tuple[bool, P
         return sum(sizes[segment][n] for segment, n in some)
 
     large = {segment for segment in range(len(sizes)) if count(kept[segment]) > _SEALED}
-    small = sorted((x for x in large if count(kept[x]) <= _MIDDLE), key=lambda x: count(kept[x]))
-    if len(small) > _MOST_SMALL:
-        large -= set(small)
+    for size, number in _TIERS:
+        alike = {x for x in large if count(kept[x]) <= size < most}
+        if len(alike) > number:
+            large -= alike
     together: list[Picks] = [[]]
     passages = 0
     for pick in picks:
         if pick[0] not in large:
             passages += count([pick])
-            if passages > SEGMENT and together[-1]:
+            if passages > most and together[-1]:
                 together.append([])
                 passages = count([pick])
             together[-1].append(pick)
