@@ -11,8 +11,9 @@ from typing import Any
 
 from corpus.catalogue import check_catalogue
 from corpus.citations import verify_text
-from corpus.library import Library, LibraryError, is_changed
+from corpus.library import Library, LibraryError
 from corpus.lines import line_starts
+from corpus.remembered import Memory
 from corpus.store import DocumentStore
 from index.build import BuildReport, Progress, write_index
 from index.bulk import read_vectors
@@ -47,6 +48,7 @@ class IndexKeeper:
         self.settings = settings
         self.store = GenerationStore(settings.home / "index")
         self.documents_store = DocumentStore(settings.home / "library")
+        self._memory = Memory(settings.home / "remembered.json")
         self._notify = notify
         self.progress = progress or (lambda done, total: None)
         self._encoder: Encoder | None = None
@@ -96,7 +98,7 @@ class IndexKeeper:
         Raises:
             LibraryError: the manifest or the catalogue can't be used.
         """
-        return Library(self.settings.reports, self.documents_store)
+        return Library(self.settings.reports, self.documents_store, self._memory)
 
     def is_behind(self, library: Library) -> bool:
         """Whether the newest index was built before the user's own documents last changed: a change was cut short."""
@@ -307,8 +309,9 @@ class IndexKeeper:
         for share in snapshot.documents.shares():
             if share.id not in listed:
                 self._notify(f"警告：报告 {share.id} 已不在清单中，但仍在索引里。{_REBUILD}")
-            elif is_changed(listed[share.id], share.sha256):
+            elif library.is_changed(listed[share.id], share.sha256):
                 self._notify(f"警告：报告 {share.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
+        library.remember()
 
 
 def _check_passages(snapshot: Snapshot, name: str) -> None:
