@@ -130,7 +130,8 @@ class Library:
             if not self._memory.knows(path):
                 with suppress(OSError):
                     self._memory.sha256(path)
-        self._memory.save([*paths, *(expansions_path(x.folder, x.id) for x in self.entries)])
+        if self._memory.is_changed:
+            self._memory.save([*paths, *(expansions_path(x.folder, x.id) for x in self.entries)])
 
     def hash_again(self) -> None:
         """Trust nothing that is remembered of files: a disk that loses bits changes neither size nor time."""
@@ -167,7 +168,7 @@ def _record(value: Entry | Record) -> dict[str, Any]:
 
 
 @cache
-def _names(kind: type[Entry] | type[Record]) -> tuple[str, ...]:
+def _names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(x.name for x in fields(kind))
 
 

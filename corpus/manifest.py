@@ -56,7 +56,7 @@ class Entry:
         return self.path.parent.parent / "expansions" if self.is_own else self.path.parent
 
 
-def read_manifest(folder: Path, memory: Memory) -> list[Entry]:
+def read_manifest(folder: Path, memory: Memory | None = None) -> list[Entry]:
     """The entries of a folder's manifest, in its order.
 
     The `memory` spares parsing it again: TOML's parser takes a second for 17,000 reports. All that is said of it is checked
@@ -65,7 +65,7 @@ def read_manifest(folder: Path, memory: Memory) -> list[Entry]:
     Raises:
         LibraryError: `manifest_missing`, or `manifest_invalid` with every fault that was found.
     """
-    path = folder / MANIFEST
+    path, memory = folder / MANIFEST, memory or Memory()
     try:
         data = path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
@@ -115,7 +115,7 @@ class _Place:
     """A folder, and what is inside it however its links lead."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._start = folder, f"{folder}{os.sep}"
         self._parents: dict[str, bool] = {}
 
     def holds(self, name: str) -> bool:
@@ -135,7 +135,7 @@ class _Place:
         if name.endswith(("/", "/.", "/..")) or name in ("", ".", ".."):
             return False
         try:
-            return not stat.S_ISLNK(os.lstat(self._folder / name).st_mode)
+            return not stat.S_ISLNK(os.lstat(self._start + name).st_mode)
         except (ValueError, OSError):
             return False
 

@@ -87,6 +87,11 @@ class Memory:
         """Have every file hashed again."""
         self._files, self._is_changed = {}, True
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether more or less is known than what is kept."""
+        return self._is_changed
+
     def knows(self, path: Path) -> bool:
         """Whether anything is remembered of a file; it may have changed since."""
         return str(path) in self._files
@@ -109,8 +114,6 @@ class Memory:
         with self._lock, suppress(OSError):
             files = dict(self._files)  # other threads may be at it
             kept = {name: files[name] for name in sorted(files.keys() & names)}
-            if not self._is_changed and len(kept) == len(files):
-                return
             content = {"format": _FORMAT, "files": kept, "manifest": self._manifest}
             data = json.dumps(content).encode("ascii")
             replace_synced(self._path, hashlib.sha256(data).hexdigest().encode("ascii") + b"\n" + data)
@@ -142,7 +145,9 @@ def _parse(data: bytes) -> tuple[dict[str, tuple[Stamp, str]], tuple[str, list[A
         known = json.loads(content)
         if known["format"] != _FORMAT:
             return None
-        files = {name: ((size, mtime, ctime, inode), x) for name, ((size, mtime, ctime, inode), x) in known["files"].items()}
+        files = {
+            name: ((size, mtime, ctime, inode), x) for name, ((size, mtime, ctime, inode), x) in known["files"].items()
+        }
         manifest = known["manifest"]
         return files, (manifest[0], list(manifest[1])) if manifest else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
