@@ -6,15 +6,19 @@ import hashlib
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from corpus import manifest, remembered
+from corpus.catalogue import Version
 from corpus.expansions import expansions_path
 from corpus.library import Library, shipped_folder
 from corpus.manifest import LibraryError
 from corpus.remembered import Memory
 from corpus.store import DocumentStore
+from corpus.types import EditorialHeading
+from tests.corpus.test_store import keep, record
 
 TEXT = "一、宝山区\n\n宝山区有生物医药企业449家。\n"
 OTHER = TEXT.replace("449", "450")
@@ -33,7 +37,7 @@ def read(monkeypatch):
     real = hashlib.file_digest
 
     def digest(file, kind):
-        names.append(os.path.basename(file.name))
+        names.append(Path(file.name).name)
         return real(file, kind)
 
     monkeypatch.setattr(remembered.hashlib, "file_digest", digest)
@@ -263,11 +267,6 @@ def test_a_fingerprint_is_what_it_always_was():
 
 
 def test_the_state_of_the_users_own_documents_is_what_it_always_was(tmp_path):
-    from tests.corpus.test_store import keep, record
-
-    from corpus.catalogue import Version
-    from corpus.types import EditorialHeading
-
     store = DocumentStore(tmp_path / "library")
     more = {"versions": (Version("0" * 64, "2025-01-01"),), "editorial_headings": (EditorialHeading("前", "长宁区"),)}
     kept = keep(store, record(store, **more, set_by_user=("title",)), record(store, b"other", "b"))
