@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ __all__ = ["Entry", "Library", "LibraryError", "shipped_folder"]
 _OURS = (".txt", ".text", ".md", ".markdown")
 _NESTED = ("editorial_headings", "versions")
 """Fields of an entry or a record that hold dataclasses."""
+_NAMES = {kind: tuple(x.name for x in fields(kind)) for kind in (Entry, Record)}
 _in_order = json.JSONEncoder(sort_keys=True).encode
 
 
@@ -163,13 +163,8 @@ def shipped_folder() -> Path:
 
 def _record(value: Entry | Record) -> dict[str, Any]:
     """As `asdict` gives it, which copies every value that it meets."""
-    about = {name: getattr(value, name) for name in _names(type(value))}
+    about = {name: getattr(value, name) for name in _NAMES[type(value)]}
     return about | {x: [asdict(y) for y in about[x]] for x in _NESTED if about.get(x)}
-
-
-@cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(x.name for x in fields(kind))
 
 
 def _bytes(entry: Entry) -> bytes:

@@ -155,7 +155,7 @@ def test_verifying_finds_a_report_that_changed_without_a_sign(place, monkeypatch
 
 def test_verifying_says_so_to_who_asks(place, capsys):
     (place / "reports" / "b.txt").write_text(OTHER, encoding="utf-8")
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main(["index", "verify", "--home", str(place / "home"), "--reports", str(place / "reports")])
     assert "警告：报告 b 的文件在编入索引后有改动" in capsys.readouterr().err
 
