@@ -5,34 +5,45 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, fields
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from corpus import readers
 from corpus.catalogue import Catalogue, Record
 from corpus.expansions import Expansion, expansions_path, match_expansions, read_expansions
 from corpus.manifest import MANIFEST, Entry, LibraryError, read_manifest
+from corpus.remembered import Memory
 from corpus.store import DocumentStore
 from corpus.types import Document, Passage
 
 __all__ = ["Entry", "Library", "LibraryError", "shipped_folder"]
 
 _OURS = (".txt", ".text", ".md", ".markdown")
+_NESTED = ("editorial_headings", "versions")
+"""Fields of an entry or a record that hold dataclasses."""
+_NAMES = {kind: tuple(x.name for x in fields(kind)) for kind in (Entry, Record)}
+_in_order = json.JSONEncoder(sort_keys=True).encode
 
 
 class Library:
     """The documents of a folder as its `reports.toml` lists them, and then those of a store in the order they came."""
 
-    def __init__(self, folder: Path, store: DocumentStore | None = None) -> None:
+    def __init__(self, folder: Path, store: DocumentStore | None = None, memory: Memory | None = None) -> None:
         """Read the manifest and the catalogue. `warning` is what was wrong with the latter, in Chinese.
+
+        `memory`: what is known of files that have not changed since. `remember` keeps it.
 
         Raises:
             LibraryError: `manifest_missing`, `manifest_invalid`, `catalogue_damaged` or `catalogue_incompatible`.
         """
         self.folder, self.store = folder, store
         self.catalogue, self.warning = store.catalogue() if store else (Catalogue(), "")
-        listed = read_manifest(folder)
+        self._memory = memory or Memory()
+        self._memory.refresh()
+        listed = read_manifest(folder, self._memory)
         self.hidden = [x for x in listed if x.id in self.catalogue.hidden]
         own = [_entry(store, x) for x in self.catalogue.documents.values()] if store else []
         taken = {x.id for x in own}
@@ -41,8 +52,8 @@ class Library:
     @property
     def state(self) -> str:
         """Changes whenever the user's own part of the library does."""
-        own = [asdict(x) for x in self.catalogue.documents.values()]
-        content = json.dumps([own, sorted(self.catalogue.hidden)], sort_keys=True)
+        own = [_record(x) for x in self.catalogue.documents.values()]
+        content = _in_order([own, sorted(self.catalogue.hidden)])
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
     def __iter__(self) -> Iterator[Entry]:
@@ -59,6 +70,7 @@ class Library:
             return _document(entry, self.store.reading(record), record.sha256, record.file)
         data = _bytes(entry)
         sha256 = hashlib.sha256(data).hexdigest()
+        self._memory.correct(entry.path, sha256)
         if entry.sha256 and sha256 != entry.sha256:
             raise LibraryError(
                 "document_changed",
@@ -79,18 +91,51 @@ class Library:
 
         Of the user's own documents no file is read for it but that of their expansions.
         """
-        about = asdict(entry) | {"path": entry.path.name}
+        about = _record(entry) | {"path": entry.path.name}
         try:
             if entry.is_own:
                 record = self.catalogue.documents[entry.id]
                 about |= {"read": record.reading, "file": record.file}
             else:
-                about["read"] = hashlib.sha256(entry.path.read_bytes()).hexdigest()
+                about["read"] = self._memory.sha256(entry.path)
             expansions = expansions_path(entry.folder, entry.id)
-            about["expansions"] = hashlib.sha256(expansions.read_bytes()).hexdigest() if expansions.exists() else ""
+            about["expansions"] = self._memory.sha256(expansions) if expansions.exists() else ""
         except OSError:
             return ""
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode("ascii")).hexdigest()
+        return hashlib.sha256(_in_order(about).encode("ascii")).hexdigest()
+
+    def content(self, entry: Entry) -> str:
+        """The sha256 of an entry's file: as its manifest gives it, else as it now is; empty where it can't be read."""
+        try:
+            return entry.sha256 or self._memory.sha256(entry.path)
+        except OSError:
+            return ""
+
+    def is_changed(self, entry: Entry, sha256: str) -> bool:
+        """Whether the file of an entry no longer has these bytes; a missing file counts as changed."""
+        if entry.is_own:
+            return entry.sha256 != sha256
+        try:
+            return self._memory.sha256(entry.path) != sha256
+        except OSError:
+            return True
+
+    def remember(self) -> None:
+        """Keep what is known of the folder's files for the next process, which need not read them again.
+
+        Those that nobody asked for here, because other processes have read them, are read for it.
+        """
+        paths = [x.path for x in (*self.entries, *self.hidden) if not x.is_own]
+        for path in paths:
+            if not self._memory.knows(path):
+                with suppress(OSError):
+                    self._memory.sha256(path)
+        if self._memory.is_changed:
+            self._memory.save([*paths, *(expansions_path(x.folder, x.id) for x in self.entries)])
+
+    def hash_again(self) -> None:
+        """Trust nothing that is remembered of files: a disk that loses bits changes neither size nor time."""
+        self._memory.forget_files()
 
     def expansions(self, entry: Entry, passages: Sequence[Passage]) -> tuple[list[tuple[Expansion, ...]], str]:
         """The expansions of each passage of an entry, and in Chinese what is wrong with their file, if anything.
@@ -111,27 +156,15 @@ class Library:
         return matched, f"扩展文件 {path.name} 有一部分未使用：{note}" if note else ""
 
 
-def content_of(entry: Entry) -> str:
-    """The sha256 of an entry's file: as its manifest gives it, else as the file now is; empty where it can't be read."""
-    try:
-        return entry.sha256 or hashlib.sha256(entry.path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
-
-
-def is_changed(entry: Entry, sha256: str) -> bool:
-    """Whether the file of an entry no longer has these bytes; a missing file counts as changed."""
-    if entry.is_own:
-        return entry.sha256 != sha256
-    try:
-        return hashlib.sha256(entry.path.read_bytes()).hexdigest() != sha256
-    except OSError:
-        return True
-
-
 def shipped_folder() -> Path:
     """The folder of the five reports that ship with kewen."""
     return Path(str(files("corpus"))) / "reports"
+
+
+def _record(value: Entry | Record) -> dict[str, Any]:
+    """As `asdict` gives it, which copies every value that it meets."""
+    about = {name: getattr(value, name) for name in _NAMES[type(value)]}
+    return about | {x: [asdict(y) for y in about[x]] for x in _NESTED if about.get(x)}
 
 
 def _bytes(entry: Entry) -> bytes:

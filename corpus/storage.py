@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -56,10 +56,15 @@ def write_synced(path: Path, *pieces: bytes | memoryview) -> str:
 def replace_synced(path: Path, data: bytes) -> None:
     """Write a file so that whatever moment we are killed at, either its old or its new content is there."""
     new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    write_synced(new, data)
-    if path.is_dir() and not path.is_symlink():  # nothing of ours: a damaged disk, or somebody's mistake
-        shutil.rmtree(path)
-    new.replace(path)
+    try:
+        write_synced(new, data)
+        if path.is_dir() and not path.is_symlink():  # nothing of ours: a damaged disk, or somebody's mistake
+            shutil.rmtree(path)
+        new.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

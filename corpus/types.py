@@ -161,7 +161,7 @@ class Citation:
 
 def is_document_id(name: str) -> bool:
     """A plain name of at most 100 characters and 200 bytes: it stands in passage ids, in URLs and in files' names."""
-    odd = any(c in ':/\\"' or c.isspace() or not c.isprintable() for c in name)
+    odd = not name.isprintable() or any(c in name for c in ' :/\\"')  # no other white space is printable
     return 0 < len(name) <= 100 and not odd and not name.startswith(".") and len(name.encode("utf-8")) <= 200
 
 

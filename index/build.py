@@ -131,6 +131,7 @@ def write_index(
     files = _files(build.segments, plan)
     name = store.publish(files, description, keep=last.name if last else None)
     unfinished.clear()
+    library.remember()
     statuses = tuple(build.statuses[entry.id] for entry in library)
     return BuildReport(name, statuses, build.embedded, build.reused, time.perf_counter() - started)
 

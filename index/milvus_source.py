@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence, Set
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -211,6 +211,10 @@ class MilvusSource:
     def reports(self) -> Iterable[tuple[str, int]]:
         """The title and the year of each document."""
         return ((x.title, x.year) for x in self.documents.values())
+
+    def series(self) -> Set[str]:
+        """The series that the documents belong to."""
+        return {x.series for x in self.documents.values()}
 
     def weights(self, terms: Collection[str]) -> dict[str, float]:
         """The inverse document frequency of terms of the view `characters` in the passages' own text; 0 where it has none."""

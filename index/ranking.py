@@ -3,7 +3,7 @@ the arms were searched."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -109,6 +109,9 @@ class Source(Protocol):
 
     def reports(self) -> Iterable[tuple[str, int]]:
         """The title and the year of each document."""
+
+    def series(self) -> Set[str]:
+        """The series that the documents belong to."""
 
     def weights(self, terms: Collection[str]) -> Mapping[str, float]:
         """The inverse document frequency of terms of the view `characters` in the passages' own text; 0 where it has none."""

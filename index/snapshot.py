@@ -5,7 +5,7 @@ Nothing is parsed but what a search asks of all documents; a passage or a docume
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +129,10 @@ class Snapshot:
     def reports(self) -> Iterable[tuple[str, int]]:
         """The title and the year of each document."""
         return ((share.title, share.year) for share in self.documents.shares())
+
+    def series(self) -> Set[str]:
+        """The series that the documents belong to."""
+        return {share.series for share in self.documents.shares()}
 
     def weights(self, terms: Collection[str]) -> Mapping[str, float]:
         """The inverse document frequency of terms of the view `characters` in the passages' own text; 0 where it has none."""

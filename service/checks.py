@@ -108,11 +108,18 @@ def check_filters(snapshot: Source, filters: Filters) -> None:
         raise KewenError(
             "unknown_document", f"没有编号为 {echo('、'.join(unknown))} 的报告。现有：{listed(documents)}。"
         )
-    series = {document.series for document in documents.values()}
-    strange = sorted((filters.series or frozenset()) - series)
-    if strange:
-        raise KewenError("invalid_request", f"没有系列 {echo('、'.join(strange))}。现有：{listed(sorted(series))}。")
-    years = sorted({document.year for document in documents.values()})
-    if filters.years and not any(filters.years[0] <= year <= filters.years[1] for year in years):
-        wanted = "–".join(str(year) for year in dict.fromkeys(filters.years))
-        raise KewenError("unknown_year", f"没有 {echo(wanted, 40)} 年的报告。现有年份：{'、'.join(map(str, years))}。")
+    if filters.series:
+        series = snapshot.series()
+        strange = sorted(filters.series - series)
+        if strange:
+            raise KewenError(
+                "invalid_request", f"没有系列 {echo('、'.join(strange))}。现有：{listed(sorted(series))}。"
+            )
+    if filters.years:
+        first, last = filters.years
+        years = sorted({year for _, year in snapshot.reports()})
+        if not any(first <= year <= last for year in years):
+            wanted = "–".join(str(year) for year in dict.fromkeys(filters.years))
+            raise KewenError(
+                "unknown_year", f"没有 {echo(wanted, 40)} 年的报告。现有年份：{'、'.join(map(str, years))}。"
+            )

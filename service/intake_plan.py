@@ -11,7 +11,7 @@ from typing import Any
 from corpus.catalogue import Catalogue, Record, Version
 from corpus.guess import Guess, kind_of, series_of
 from corpus.intake import About, Found
-from corpus.library import Library, content_of
+from corpus.library import Library
 from corpus.manifest import Entry
 from corpus.types import is_document_id
 from service.errors import KewenError, echo, listed
@@ -63,7 +63,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.catalogue = self.library.catalogue
-        shown = {content_of(x): x.id for x in [*self.library.hidden, *self.library.entries]}
+        shown = {self.library.content(x): x.id for x in [*self.library.hidden, *self.library.entries]}
         shown.pop("", None)
         self.known = shown | {x.sha256: x.id for x in self.catalogue.documents.values()}
 

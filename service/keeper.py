@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from corpus.catalogue import check_catalogue
-from corpus.citations import verify_text
-from corpus.library import Library, LibraryError, is_changed
-from corpus.lines import line_starts
+from corpus.library import Library, LibraryError
+from corpus.remembered import Memory
 from corpus.store import DocumentStore
 from index.build import BuildReport, Progress, write_index
 from index.bulk import read_vectors
@@ -24,6 +23,7 @@ from index.snapshot import Snapshot
 from index.storage import IndexProblem
 from index.types import Encoder
 from service.cluster import Cluster, check_fit
+from service.differences import changed_reports, check_passages, differences
 from service.errors import KewenError, user_error, user_errors
 from service.settings import Settings
 
@@ -47,6 +47,7 @@ class IndexKeeper:
         self.settings = settings
         self.store = GenerationStore(settings.home / "index")
         self.documents_store = DocumentStore(settings.home / "library")
+        self._memory = Memory(settings.home / "remembered.json")
         self._notify = notify
         self.progress = progress or (lambda done, total: None)
         self._encoder: Encoder | None = None
@@ -96,7 +97,7 @@ class IndexKeeper:
         Raises:
             LibraryError: the manifest or the catalogue can't be used.
         """
-        return Library(self.settings.reports, self.documents_store)
+        return Library(self.settings.reports, self.documents_store, self._memory)
 
     def is_behind(self, library: Library) -> bool:
         """Whether the newest index was built before the user's own documents last changed: a change was cut short."""
@@ -131,7 +132,8 @@ class IndexKeeper:
     def verify(self) -> dict[str, Any]:
         """Check every file of the current generation, and every passage against its text, byte for byte.
 
-        `faults` are what is wrong with the generation before, in Chinese.
+        `faults` are what is wrong with the generation before, in Chinese. The files of all reports are hashed again, whatever
+        is remembered of them, and `notify` hears which have changed since they were indexed.
 
         Raises:
             KewenError: `index_unavailable`, naming the first thing that is wrong with the current generation.
@@ -145,10 +147,19 @@ class IndexKeeper:
                 snapshot = Snapshot.load(generation)
             except IndexProblem as problem:
                 raise IndexProblem(problem.code, f"{problem.message}。{_REBUILD}") from problem
-            for name in snapshot.documents:
-                _check_passages(snapshot, name)
+            check_passages(snapshot, _REBUILD)
+        self._hash_again(snapshot)
         checked = {"generation": generation.name, "files": len(generation.files), "citations": len(snapshot.rows)}
         return {**checked, "faults": self._faults_before(generation.name)}
+
+    def _hash_again(self, snapshot: Snapshot) -> None:
+        """Files that changed without a sign of it, as on a disk that loses bits, are found by nothing else."""
+        with suppress(LibraryError):
+            library = self.library()
+            library.hash_again()
+            for line in changed_reports(library, snapshot):
+                self._notify(f"警告：{line}{_REBUILD}")
+            library.remember()
 
     def _faults_before(self, current: str) -> list[str]:
         """What is wrong with the generations kept for going back to."""
@@ -216,8 +227,7 @@ class IndexKeeper:
             with user_errors():
                 snapshot = self._load_or_build()
                 check_fit(snapshot.description, self.encoder(), _REBUILD)
-                snapshot = self._finished(snapshot)
-                self._report_changes(snapshot)
+                snapshot = self._brought_up_to_date(snapshot)
         except KewenError as error:
             if self._retriever is None:
                 raise
@@ -244,16 +254,25 @@ class IndexKeeper:
             self._await_writer(error)
         return self._load()
 
-    def _finished(self, snapshot: Snapshot) -> Snapshot:
-        """With a change of the library that was cut short brought to its end, unless another writer is at it."""
+    def _brought_up_to_date(self, snapshot: Snapshot) -> Snapshot:
+        """As it is, or brought up to the library as it now is; `notify` hears how they differ."""
+        finished = snapshot
         try:
-            if snapshot.description.get("library") == self.library().state:
-                return snapshot
+            library = self.library()
+            finished = self._finished(snapshot, library)
+            self._report_changes(finished, library if finished is snapshot else self.library())
+        except LibraryError as error:  # whatever is wrong with the library, the index answers
+            self._notify(f"警告：{error.message}")
+        return finished
+
+    def _finished(self, snapshot: Snapshot, library: Library) -> Snapshot:
+        """With a change of the library that was cut short brought to its end, unless another writer is at it."""
+        if snapshot.description.get("library") == library.state:
+            return snapshot
+        try:
             if self._finish():
                 self._notify("上次对资料的改动没有做完，已补编索引。")
             return self._load()
-        except LibraryError:  # what is there answers; whatever is wrong is said where it is checked
-            return snapshot
         except KewenError as error:
             if error.code != "index_locked":
                 self._notify(f"警告：上次对资料的改动没有做完，补编索引也没有成功。{error.message}")
@@ -284,44 +303,18 @@ class IndexKeeper:
             self._notify(f"警告：{problem}")
         return Snapshot.load(generation, user_error)
 
-    def _report_changes(self, snapshot: Snapshot) -> None:
+    def _report_changes(self, snapshot: Snapshot, library: Library) -> None:
         """Answers come from the text as it was indexed; say so where the files on disk have moved on."""
-        try:
-            library = self.library()
-        except LibraryError as error:  # whatever is wrong with the library, the index answers
-            self._notify(f"警告：{error.message}")
-            return
         if library.warning:
             self._notify(f"警告：{library.warning}")
         if snapshot.description.get("library") != library.state:  # it is being changed just now
             return
-        listed = {entry.id: entry for entry in library}
-        if not listed.keys() & snapshot.documents.keys():
+        if all(entry.id not in snapshot.documents for entry in library):
             raise KewenError(
                 "index_unavailable",
                 f"索引是为别的报告建的：其中没有 {self.settings.reports} 清单里的任何一份。"
                 f"请带上原来的 --reports，或用 --home 另指一处，或{_REBUILD}",
             )
-        for document_id in sorted(listed.keys() - snapshot.documents.keys()):
-            self._notify(f"警告：报告 {document_id} 尚未编入索引。{_REBUILD}")
-        for share in snapshot.documents.shares():
-            if share.id not in listed:
-                self._notify(f"警告：报告 {share.id} 已不在清单中，但仍在索引里。{_REBUILD}")
-            elif is_changed(listed[share.id], share.sha256):
-                self._notify(f"警告：报告 {share.id} 的文件在编入索引后有改动，答案依据的是改动前的原文。{_REBUILD}")
-
-
-def _check_passages(snapshot: Snapshot, name: str) -> None:
-    """Each passage of a document against its text.
-
-    Raises:
-        IndexProblem: `index_damaged`.
-    """
-    text = snapshot.text(name)
-    starts = line_starts(text)
-    for n in snapshot.rows_of(name):
-        passage = snapshot.rows[n].passage
-        try:
-            verify_text(text, starts, snapshot.citation(passage))
-        except ValueError as error:
-            raise IndexProblem("index_damaged", f"段落 {passage.id} 与原文不符（{error}）。{_REBUILD}") from error
+        for line in differences(library, snapshot):
+            self._notify(f"警告：{line}{_REBUILD}")
+        library.remember()

@@ -140,13 +140,14 @@ class Product:
     def add(self, passages: Passages) -> None:
         """A report of about as many passages: published, opened, and in the next search."""
         sys.path.append(str(Path(__file__).parents[1]))
-        from growing import with_one_more
+        from growing import add_report, link_all
 
         from index.build import build_index
 
         with tempfile.TemporaryDirectory(dir=self.home.parent) as folder:
             more = Path(folder) / "library"
-            with_one_more(_library(), more)
+            link_all(_library(), more)
+            add_report(more)
             build_index(_reports(more), _store(self.home), self.retriever.encoder)
         self.load(self.home)
 
