@@ -8,14 +8,14 @@ the whole index says of a term is added up when a question has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from index.counts import Counting, Counts
-from index.maxscore import Terms, best_rows, likely_rows, likely_sums
+from index.maxscore import LikelySums, Terms, best_rows, likely_rows
 from index.postings import Lists, Table
 from index.segment import characters, words
 from index.terms import term_key
@@ -27,6 +27,9 @@ VIEWS: Mapping[str, Callable[[str], list[str]]] = {"characters": characters, "wo
 
 _FEW = 4096
 """So few passages are looked up one by one sooner than the best are found among all."""
+
+_KEPT = 16
+"""So many names are remembered with the passages that have them: one question asks for a place's several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ class LexicalIndex:
     def __init__(self, views: Mapping[str, TermView], searched: Sequence[int]) -> None:
         self.views = views
         self._searched = searched
+        self._holding: dict[str, Ints] = {}
 
     @classmethod
     def of(cls, plain: Sequence[Mapping[str, Counts]]) -> LexicalIndex:
@@ -235,14 +239,20 @@ class LexicalIndex:
         lists = [[of_view[n] for of_view in query.lists] for n in self._searched]
         return likely_rows(lists, query.terms, count, allowed)
 
-    def rough_shares(self, query: LexicalQuery) -> Iterator[Floats]:
-        """By the terms of `likely`, of all passages segment by segment: float32 `[passages of the segment]`, 0 to 1."""
-        lists = [[of_view[n] for of_view in query.lists] for n in self._searched]
-        return likely_sums(lists, query.terms)
+    def rough_shares(self, query: LexicalQuery) -> LikelySums:
+        """`shares` of all passages, segment by segment, by the terms of `likely`."""
+        return LikelySums([[of_view[n] for of_view in query.lists] for n in self._searched], query.terms)
 
     def holding(self, name: str) -> Ints:
-        """The passages that have all characters of a name, two by two: int64, rising."""
-        return self.views["characters"].holding(_of_name(name))
+        """The passages that have all characters of a name, two by two: int64, rising; read-only."""
+        found = self._holding.get(name)
+        if found is None:
+            found = self.views["characters"].holding(_of_name(name))
+            found.flags.writeable = False
+            if len(self._holding) >= _KEPT:
+                self._holding = {}  # another thread may be reading the old one
+            self._holding[name] = found
+        return found
 
     def holds(self, name: str, rows: Ints) -> Mask:
         """bool `[rows]`: which of some passages, rising, have all characters of a name, two by two."""

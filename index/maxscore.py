@@ -13,7 +13,7 @@ the first 20, for a tenth to a fifth of the postings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,7 +33,7 @@ _SAMPLE = 64
 """So many passages are looked up for that estimate."""
 
 _POOL = 3072
-_LIKELY = 0.15
+_LIKELY = 0.1
 """The most passages in which the frequent terms are looked up."""
 
 _AT_ONCE = 5
@@ -126,14 +126,16 @@ def likely_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allo
     return np.concatenate([rows + x.rows.start for x, (rows, _) in zip(segments, found, strict=True)])
 
 
-def likely_sums(lists: Sequence[Sequence[Lists]], terms: Terms) -> Iterator[Floats]:
-    """What the terms of `likely_rows` add to each row, segment by segment: float32 `[rows of the segment]`."""
-    segments = [_Segment(x, terms.ranks) for x in lists]
-    last = _rarest(segments, terms) if len(terms.weights) else 0
-    for segment in segments:
-        sums = np.zeros(segment.size, dtype=np.float32)
-        segment.add(sums, 0, last)
-        yield sums
+class LikelySums:
+    """What the terms of `likely_rows` add to each row."""
+
+    def __init__(self, lists: Sequence[Sequence[Lists]], terms: Terms) -> None:
+        self._segments = [_Segment(x, terms.ranks) for x in lists]
+        self._last = _rarest(self._segments, terms) if len(terms.weights) else 0
+
+    def add(self, sums: Floats, segment: int) -> None:
+        """Add it to the sums of a segment's rows, float32 `[rows of the segment]`."""
+        self._segments[segment].add(sums, 0, self._last)
 
 
 def _rarest(segments: Sequence[_Segment], terms: Terms) -> int:

@@ -6,8 +6,9 @@ are only looked up no more than what a binary search touches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +16,15 @@ import numpy.typing as npt
 from index.counts import Counts, Keys
 from index.types import Floats, Ints, Mask
 
-_TOGETHER = 1 << 12
-"""So many postings are added up at a time, or all of one term: numpy adds one number to many places fastest."""
+_TOGETHER = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One view of one segment, whose rows begin at `first`; `norms` float32 `[rows]` are k1·(1 − b + b·dl/avgdl).
+    """One view of one segment, whose rows begin at `first`; `norms` float32 `[rows]` are k1·(1 − b + b·dl/avgdl), infinite
+    in rows that don't count.
 
-    `once` float32 `[rows]` is 1/(1 + norm), what a term's weight is multiplied by that occurs once; 0 in rows that don't
-    count. `only`, bool `[rows]`: postings of other rows don't count, nor do the passages that are `shared` (see `Counts`).
+    `once` float32 `[rows]` is 1/(1 + norm): what a term's weight is multiplied by that occurs once, as most do. `only`, bool `[rows]`: postings of other rows don't count, nor do the passages that are `shared` (see `Counts`).
     """
 
     counts: Counts
@@ -36,8 +36,8 @@ class Table:
     @classmethod
     def of(cls, counts: Counts, first: int, norms: Floats, only: Mask | None) -> Table:
         """With what follows from the others."""
-        once: Floats = np.reciprocal(1 + norms)
-        return cls(counts, first, norms, once if only is None else once * only, only)
+        norms = norms if only is None else np.where(only, norms, np.float32(np.inf))
+        return cls(counts, first, norms, np.reciprocal(1 + norms), only)
 
     @property
     def rows(self) -> slice:
@@ -86,38 +86,21 @@ class Lists:
         return int((self.stops[first:last] - self.starts[first:last]).sum())
 
     def add(self, totals: npt.NDArray[np.floating], first: int, last: int) -> None:
-        """Add what all postings of the terms `[first, last)` say to `totals` `[rows of the table]`.
-
-        Most terms occur once in a passage. Weights are added up as if all did, and multiplied by row; then comes what a
-        term says more where it occurs more often.
-        """
-        counts, once = self.table.counts, self.table.once
-        sums = np.zeros(len(once), dtype=np.float32)
-        more: list[tuple[Ints, Floats]] = []
+        """Add what all postings of the terms `[first, last)` say to `totals` `[rows of the table]`."""
+        counts, norms = self.table.counts, self.table.norms
         for n, stop in self._blocks(first, last):
             spans = [
                 slice(a, b) for a, b in zip(self.starts[n:stop].tolist(), self.stops[n:stop].tolist(), strict=True)
             ]
-            is_one = stop == n + 1
-            rows = (counts.rows[spans[0]] if is_one else np.concatenate([counts.rows[x] for x in spans])).astype(
-                np.intp
-            )
-            weights = self.weights[n:stop]
-            if not is_one:
-                weights = np.repeat(weights, self.stops[n:stop] - self.starts[n:stop])
-            np.add.at(sums, rows, weights[0] if is_one else weights)
-            frequencies = np.concatenate([counts.frequencies[x] for x in spans])
+            # One cast saves several: numpy indexes by this type alone.
+            rows = _together([counts.rows[x] for x in spans]).astype(np.intp)
+            frequencies = _together([counts.frequencies[x] for x in spans])
+            impacts = self.table.once.take(rows)
             often = np.flatnonzero(frequencies > 1)
-            rows, tf = rows[often], frequencies[often].astype(np.float32)
-            gain = tf / (tf + self.table.norms.take(rows))
-            gain -= once.take(rows)
-            more.append((rows, gain * (weights[0] if is_one else weights[often])))
-        sums *= once
-        for rows, gain in more:
-            np.add.at(sums, rows, gain)
-        if self.table.only is not None:
-            sums *= self.table.only
-        totals += sums
+            repeated = frequencies.take(often).astype(np.float32)
+            impacts[often] = repeated / (repeated + norms.take(rows.take(often)))
+            impacts *= np.repeat(self.weights[n:stop], self.stops[n:stop] - self.starts[n:stop])
+            np.add.at(totals, rows, impacts.astype(totals.dtype, copy=False))
 
     def at(self, rows: Ints, first: int, last: int) -> npt.NDArray[np.float64]:
         """What the terms `[first, last)` say of some rows of the table, rising: float64 `[rows]`."""
@@ -134,8 +117,6 @@ class Lists:
         frequencies *= counts.rows.take(places) == wanted
         frequencies *= self.stops[first:last, None] > self.starts[first:last, None]
         impacts = self.weights[first:last, None] * (frequencies / (frequencies + self.table.norms.take(rows)))
-        if self.table.only is not None:
-            impacts *= self.table.only.take(rows)
         return np.asarray(impacts.sum(axis=0, dtype=np.float64))
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[int, int]]:
@@ -147,3 +128,8 @@ class Lists:
             stop = max(start + 1, int(ends.searchsorted(before + _TOGETHER, side="right")))
             yield first + start, first + stop
             start = stop
+
+
+def _together(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Arrays one behind the other; a single one as it is."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
