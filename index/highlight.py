@@ -31,13 +31,14 @@ def best_sentences(text: str, weights: Mapping[str, float], query: str) -> list[
         return []
     asked = _ASKS_FIGURE.search(query)
     figure = re.compile(_FIGURE + (asked.group(1) or "")) if asked else None
-    has_names = not all(map(is_han, weights))
+    terms = [(term, weight, is_han(term)) for term, weight in weights.items()]
+    has_names = not all(in_han for _, _, in_han in terms)
     scored: list[tuple[float, Span]] = []
     spans = sentence_spans(text)
     for (start, end), line in zip(spans, normalise_lines([text[a:b] for a, b in spans]), strict=True):
         # A Han character or two stand in a line where its terms have them; a name in Latin letters must be a whole one.
         names = set(LATIN.findall(line)) if has_names else ()
-        score = sum(w for term, w in weights.items() if term in (line if is_han(term) else names)) / total
+        score = sum(w for term, w, in_han in terms if term in (line if in_han else names)) / total
         if score and figure and figure.search(text, start, end):
             score += _FIGURE_BONUS
         scored.append((score, (start, end)))
