@@ -35,6 +35,7 @@ import numpy as np
 
 from index.holders import Holders
 from index.interaction import THRESHOLD, Bag
+from index.maxscore import reached
 from index.tables import starts_of
 from index.types import Floats, Ints, Mask
 from index.words import Words
@@ -47,7 +48,7 @@ _LONGEST = 0.25
 _FREE = 10_000
 _KEPT = 8192
 _NEW = 0.01
-_SAMPLED = 16
+_ANY = np.finfo(np.float32).tiny
 
 
 class Best:
@@ -62,23 +63,16 @@ class Best:
         """The scores of the rows from `first` on."""
         if self._most < 1:
             return
-        found = np.flatnonzero(scores > self._bound(scores))
+        is_full = len(self.rows) == self._most
+        found = np.flatnonzero(
+            scores > self._scores[-1] if is_full else (scores >= (reached(scores, self._most) or _ANY))
+        )
         if len(found) > self._most:  # sorting all of them takes several times as long
             bound = np.partition(scores[found], -self._most)[-self._most]
             found = found[scores[found] >= bound]
         rows, own = np.concatenate([self.rows, found + first]), np.concatenate([self._scores, scores[found]])
         order = np.lexsort((rows, -own))[: self._most]
         self.rows, self._scores = rows[order], own[order]
-
-    def _bound(self, scores: np.ndarray) -> float:
-        """What more than `most` of all rows so far exceed for certain, and few of the others; 0 at least."""
-        if len(self.rows) == self._most:
-            return float(self._scores[-1])
-        some = scores[::_SAMPLED]
-        if len(some) < self._most:
-            return 0.0
-        bound = float(np.partition(some, -(self._most // 4))[-(self._most // 4)])
-        return max(bound, 0.0) if np.count_nonzero(scores > bound) > self._most else 0.0
 
 
 class CandidateFinder:

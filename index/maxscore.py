@@ -26,15 +26,20 @@ from index.types import Floats, Ints, Mask
 _FIRST = 0.03
 """Postings by passage that are added up to estimate what the best score."""
 
-_ALWAYS = 1 << 16
-"""So many postings are added up in any case: it takes no time that anybody would notice."""
+_ALWAYS = 1 << 18
+"""So many postings are added up in any case: looking some of them up would not take less time."""
 
 _SAMPLE = 64
 """So many passages are looked up for that estimate."""
 
 _POOL = 3072
-_LIKELY = 0.1
 """The most passages in which the frequent terms are looked up."""
+
+_LIKELY, _LIKELY_LEAST = 0.1, 1 << 16
+"""Postings by passage, and in any case, that are added up where others score what is found."""
+
+_STEP = 16
+"""One of so many scores is looked at to see how high the best are."""
 
 _AT_ONCE = 5
 """Terms looked up before half of the passages are left out; that happens twice."""
@@ -103,7 +108,7 @@ def best_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allowe
     rests = terms.rests
     keep = max(_POOL, 4 * count)
     added, least = _added(segments, terms, rests, count, keep, allowed)
-    pool = _summed(segments, added, keep, least, allowed)
+    pool = _summed(segments, added, keep if added < last else count, least, allowed)
     for n, stop in pairwise([min(added + n * _AT_ONCE, last) for n in range(3)] + [last]):
         if n == stop:
             break
@@ -118,7 +123,7 @@ def best_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allowe
 
 
 def likely_rows(lists: Sequence[Sequence[Lists]], terms: Terms, count: int, allowed: Mask | None) -> Ints:
-    """As `best_rows`, by the rarest terms alone, whose postings are about `_LIKELY` of all passages or `_ALWAYS`."""
+    """As `best_rows`, by the rarest terms alone, whose postings are about `_LIKELY` of all passages or `_LIKELY_LEAST`."""
     segments = [_Segment(x, terms.ranks) for x in lists]
     if not len(terms.weights) or count < 1 or not segments:
         return np.zeros(0, dtype=np.int64)
@@ -140,7 +145,7 @@ class LikelySums:
 
 def _rarest(segments: Sequence[_Segment], terms: Terms) -> int:
     """How many of the terms, rarest first, have as many postings."""
-    most = max(_ALWAYS, int(_LIKELY * sum(x.size for x in segments)))
+    most = max(_LIKELY_LEAST, int(_LIKELY * sum(x.size for x in segments)))
     return max(1, int(np.cumsum(terms.occurrences).searchsorted(most, side="right")))
 
 
@@ -179,6 +184,7 @@ def _summed(segments: Sequence[_Segment], last: int, count: int, least: float, a
         segment.add(sums, 0, last)
         if allowed is not None:
             sums[~allowed[segment.rows]] = 0
+        least = max(least, reached(sums, count))
         rows = np.flatnonzero(sums >= least if least > 0 else sums > 0)
         found.append((rows, sums.take(rows).astype(np.float64)))
         best = np.append(best, found[-1][1])
@@ -186,6 +192,19 @@ def _summed(segments: Sequence[_Segment], last: int, count: int, least: float, a
             best = np.partition(best, -count)[-count:]
             least = float(best.min())
     return _from(found, least)
+
+
+def reached(scores: Floats, count: int) -> float:
+    """A score that at least `count` of all reach for certain, and not many more; 0 where none is told by a sample.
+
+    Then most need not be gone through: that takes longer than all the rest.
+    """
+    some = scores[::_STEP]
+    nth = 2 * (count // _STEP + 1)
+    if nth > len(some):
+        return 0.0
+    bound = float(np.partition(some, -nth)[-nth])
+    return bound if bound > 0 and np.count_nonzero(scores >= bound) >= count else 0.0
 
 
 def _from(found: Sequence[_Found], least: float) -> list[_Found]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from index.counts import Counts, Keys
 from index.types import Floats, Ints, Mask
 
-_TOGETHER = 1 << 13
+_TOGETHER = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,18 @@ class Table:
     """One view of one segment, whose rows begin at `first`; `norms` float32 `[rows]` are k1·(1 − b + b·dl/avgdl), infinite
     in rows that don't count.
 
-    `once` float32 `[rows]` is 1/(1 + norm): what a term's weight is multiplied by that occurs once, as most do. `only`, bool `[rows]`: postings of other rows don't count, nor do the passages that are `shared` (see `Counts`).
+    `only`, bool `[rows]`: postings of other rows don't count, nor do the passages that are `shared` (see `Counts`).
     """
 
     counts: Counts
     first: int
     norms: Floats
-    once: Floats
     only: Mask | None = None
 
     @classmethod
     def of(cls, counts: Counts, first: int, norms: Floats, only: Mask | None) -> Table:
-        """With what follows from the others."""
-        norms = norms if only is None else np.where(only, norms, np.float32(np.inf))
-        return cls(counts, first, norms, np.reciprocal(1 + norms), only)
+        """`norms` are of all rows."""
+        return cls(counts, first, norms if only is None else np.where(only, norms, np.float32(np.inf)), only)
 
     @property
     def rows(self) -> slice:
@@ -94,12 +92,14 @@ class Lists:
             ]
             # One cast saves several: numpy indexes by this type alone.
             rows = _together([counts.rows[x] for x in spans]).astype(np.intp)
-            frequencies = _together([counts.frequencies[x] for x in spans])
-            impacts = self.table.once.take(rows)
-            often = np.flatnonzero(frequencies > 1)
-            repeated = frequencies.take(often).astype(np.float32)
-            impacts[often] = repeated / (repeated + norms.take(rows.take(often)))
-            impacts *= np.repeat(self.weights[n:stop], self.stops[n:stop] - self.starts[n:stop])
+            impacts = _together([counts.frequencies[x] for x in spans]).astype(np.float32)
+            sums = norms.take(rows)
+            sums += impacts
+            impacts /= sums
+            if stop == n + 1:
+                impacts *= self.weights[n]
+            else:
+                impacts *= np.repeat(self.weights[n:stop], self.stops[n:stop] - self.starts[n:stop])
             np.add.at(totals, rows, impacts.astype(totals.dtype, copy=False))
 
     def at(self, rows: Ints, first: int, last: int) -> npt.NDArray[np.float64]:
