@@ -169,7 +169,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("allowed_hosts", tuple, _several(_host_name), "本机名以外，服务还应答哪些主机名，逗号分隔"),
     Setting("allowed_origins", tuple, _several(_origin), "允许哪些网页跨源调用，如 https://portal.example.cn"),
     Setting("rate_limit", lambda: 600, _whole(0, 1_000_000), "每个密钥每分钟的请求数，0 为不限"),
-    Setting("concurrency", lambda: 0, _whole(0, 256), "同时检索或作答几个问题；0 为处理器数加一"),
+    Setting("concurrency", lambda: 0, _whole(0, 256), "同时检索或作答几个问题；0 为每个进程两个"),
     Setting("queue", lambda: 64, _whole(0, 512), "此外至多有几个问题等候；再多的立即答复 503，请其稍后再试"),
     Setting("workers", lambda: 1, _whole(1, 64), "服务用几个进程；上面两项与 rate_limit 由各进程均分"),
     Setting("mcp", lambda: "auto", _one_of(MCP_MODES), "/mcp 是否开放：auto 只在本机、on、off"),

@@ -1,13 +1,12 @@
 """Who may search at once: so many at work, so many waiting for their turn, and the next is told to come back.
 
-More threads than processors make every answer later and none sooner, and a line without end makes all of them too
+More threads make every answer later and none sooner, and a line without end makes all of them too
 late. Only what computes counts: waiting for a language model is no work.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections import deque
@@ -18,6 +17,9 @@ from typing import Protocol
 from service.errors import KewenError
 from service.settings import Settings
 
+_AT_WORK = 2
+"""In one interpreter two searches are no sooner done than one after the other (measured: a tenth later), but a short one
+need not wait behind a long one. More processes give more answers."""
 _MOST_SECONDS = 60
 _WEIGHT = 0.1
 """Of the last turn in the running mean of how long they take."""
@@ -142,13 +144,8 @@ class Turnstile:
 
 def turnstile_for(settings: Settings) -> Turnstile:
     """The turnstile of one process: its share of what the service may do at once."""
-    at_work = settings.concurrency or cores() + 1
+    at_work = settings.concurrency or _AT_WORK * settings.workers
     return Turnstile(max(at_work // settings.workers, 1), settings.queue // settings.workers)
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Place:

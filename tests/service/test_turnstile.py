@@ -197,6 +197,7 @@ def test_what_is_cancelled_while_it_waits_is_not_begun():
         ({"concurrency": 4, "queue": 7}, 4, 7),
         ({"concurrency": 4, "queue": 7, "workers": 2}, 2, 3),
         ({"concurrency": 1, "queue": 0, "workers": 4}, 1, 0),
+        ({"queue": 9, "workers": 3}, 2, 3),
     ],
 )
 def test_workers_share_what_may_be_done_at_once(tmp_path, given, at_work, waiting):
