@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.counts import Counts
+from index.counts import MOST, Counts, row_type
 from index.groups import Groups, distinct, first_places
 from index.tables import Array
 from index.terms import BITS, HASHED, term_key
@@ -18,7 +18,6 @@ LONG = 1 << 2 * BITS
 """Numbers of terms begin here that are longer than two characters; a shorter term's number is its key."""
 
 _ROW_BITS = 13
-_MOST = 255
 _HELD = 1 << 17
 
 
@@ -57,6 +56,16 @@ class _Batch:
     frequencies: npt.NDArray[np.uint8]
 
 
+def count(texts: Sequence[Sequence[str]]) -> Counts:
+    """The counts of one view; `texts` are the terms of each passage."""
+    numbers = Numbers()
+    counting = Counting(numbers)
+    counting.add(
+        Groups.of([[numbers[term] for term in text] for text in texts]), Groups.of([[n] for n in range(len(texts))])
+    )
+    return counting.counts()
+
+
 class Counting:
     """Counts terms, batch by batch; what it holds meanwhile is 3 bytes a posting and 10 for each term of a batch."""
 
@@ -81,7 +90,7 @@ class Counting:
     def _count(self, terms: Groups) -> _Batch:
         packed = np.sort(terms.values << _ROW_BITS | terms.owners())
         places = first_places(packed)
-        frequencies = np.minimum(np.diff(places, append=len(packed)), _MOST).astype(np.uint8)
+        frequencies = np.minimum(np.diff(places, append=len(packed)), MOST).astype(np.uint8)
         packed = packed[places]
         numbers = packed >> _ROW_BITS
         heads = first_places(numbers)
@@ -107,7 +116,7 @@ class Counting:
 
     def _merge(self, batches: Sequence[_Batch], keys: npt.NDArray[np.uint64], offsets: Ints) -> tuple[Array, Array]:
         """Rows and frequencies, each batch's behind those of the last one, whose rows are lower."""
-        rows = np.empty(offsets[-1], dtype=np.min_scalar_type(max(self._size - 1, 0)))
+        rows = np.empty(offsets[-1], dtype=row_type(self._size))
         frequencies = np.empty(offsets[-1], dtype=np.uint8)
         free = offsets[:-1].copy()
         for batch in batches:

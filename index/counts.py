@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +11,6 @@ import numpy.typing as npt
 
 from index.storage import Content, Data
 from index.tables import Array, Run, array_content, load_array, new_rows, starts_of
-from index.terms import term_key
 from index.types import Ints, Mask
 
 Keys = npt.NDArray[np.uint64]
@@ -168,40 +165,6 @@ def _occurrences(table: Counts, chosen: Mask) -> Ints:
 def row_type(size: int) -> np.dtype[Any]:
     """The smallest unsigned type of a row among so many."""
     return np.min_scalar_type(max(size - 1, 0))
-
-
-class Counting:
-    """Counts terms passage by passage."""
-
-    def __init__(self) -> None:
-        self._numbers: defaultdict[str, int] = defaultdict()
-        self._numbers.default_factory = self._numbers.__len__
-        self._terms, self._frequencies, self._distinct, self._lengths = (array("q") for _ in range(4))
-
-    def add(self, terms: Sequence[str]) -> None:
-        """One more passage."""
-        count = Counter(terms)
-        self._terms.extend(map(self._numbers.__getitem__, count))
-        self._frequencies.extend(count.values())
-        self._distinct.append(len(count))
-        self._lengths.append(len(terms))
-
-    def counts(self) -> Counts:
-        """All that was added."""
-        keys = np.array([term_key(t) for t in self._numbers], dtype=np.uint64)
-        by_key = np.argsort(keys)
-        places = np.empty(len(keys), dtype=np.int64)
-        places[by_key] = np.arange(len(keys))
-        numbers, lengths = places[np.array(self._terms)], np.array(self._lengths)
-        rows = np.repeat(np.arange(len(lengths)), np.array(self._distinct))
-        order = np.argsort(numbers * max(len(lengths), 1) + rows)
-        return Counts(
-            keys=keys[by_key],
-            offsets=starts_of([np.bincount(numbers, minlength=len(keys))]),
-            rows=rows[order].astype(row_type(len(lengths))),
-            frequencies=np.minimum(np.array(self._frequencies)[order], MOST).astype(np.uint8),
-            lengths=lengths.astype(np.int32),
-        )
 
 
 def dump_views(views: Mapping[str, Counts]) -> dict[str, Content]:

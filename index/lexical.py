@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from index.counts import Counting, Counts
+from index.counting import count
+from index.counts import Counts
 from index.maxscore import LikelySums, Terms, best_rows, likely_rows
 from index.postings import Lists, Table
 from index.segment import characters, words
@@ -262,14 +263,6 @@ class LexicalIndex:
 def build_postings(texts: Sequence[Sequence[str]]) -> TermView:
     """One view of some texts, in one segment; `texts` are the terms of each."""
     return TermView.of([[(count(texts), None)]])
-
-
-def count(texts: Sequence[Sequence[str]]) -> Counts:
-    """The counts of one view; `texts` are the terms of each passage."""
-    counting = Counting()
-    for terms in texts:
-        counting.add(terms)
-    return counting.counts()
 
 
 @lru_cache(maxsize=64)

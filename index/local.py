@@ -72,16 +72,19 @@ class LocalArms:
         if size <= _ALL:
             return np.arange(size) if allowed is None else np.flatnonzero(allowed)
         found = [np.zeros(0, dtype=np.int64)]
-        if meaning is None:  # what words alone must find is found exactly
-            found += [view.lexical.best(query, count, allowed) for view, query in zip(views, asked, strict=True)]
-        elif isinstance(meaning, Bag):
+        if isinstance(meaning, Bag):
             found.append(self._promising(part, meaning, asked[:1], allowed, max(_MATCHED, count)))
             for view in views[1:]:
                 found += [view.lexical.likely(query, count, allowed) for query in asked[1:]]
                 found += [view.finder.find(meaning, count, allowed)] if view.finder else []
-        else:
-            found += [view.lexical.likely(query, count, allowed) for view, query in zip(views, asked, strict=False)]
-            found += [view.pieces.search(meaning, count, allowed) for view in views if meaning.any()]
+            return np.unique(np.concatenate(found))
+        for mask in (allowed, *self._preferred(part, allowed)):
+            for view, query in zip(views, asked, strict=False):
+                # What words alone must find is found exactly.
+                find = view.lexical.best if meaning is None else view.lexical.likely
+                found.append(find(query, count, mask))
+            if meaning is not None and meaning.any():
+                found += [view.pieces.search(meaning, count, mask) for view in views]
         return np.unique(np.concatenate(found))
 
     def _promising(self, part: Part, bag: Bag, asked: Sequence[LexicalQuery], allowed: Mask | None, count: int) -> Ints:
@@ -157,6 +160,15 @@ class LocalArms:
         for mask in wanted:
             allowed = mask if allowed is None else allowed & mask
         return allowed
+
+    def _preferred(self, part: Part, allowed: Mask | None) -> list[Mask]:
+        """What may be found and is of a preferred year or place, whose best are candidates too; nothing where none is."""
+        if not (part.years or part.places):
+            return []
+        mask = np.isin(self._snapshot.years, part.years)
+        for place in part.places:
+            mask[self._snapshot.plain.lexical.holding(place)] = True
+        return [mask if allowed is None else mask & allowed]
 
     def _bonus(self, part: Part, rows: Ints) -> Floats:
         """What preferred years and places add to each candidate, float32 `[rows]`."""

@@ -50,6 +50,8 @@ class _Asked:
     bag: Bag | None
     terms: Sequence[Mapping[int, float]]
     near: Mapping[int, float]
+    preferred: str
+    """The filter of what is of a preferred year or place, whose best are candidates too; empty where none is."""
 
 
 class MilvusArms:
@@ -70,7 +72,9 @@ class MilvusArms:
         terms = [self._terms(part.text, view) if mode != "dense" else {} for view in views]
         bag = Bag.of(self._late, part.text) if self._late is not None and vector is not None else None
         near = self._source.near_words(bag) if bag is not None and self._source.size > _ALL else {}
-        asked = _Asked(where, vector, bag, terms, {word_dimension(x): y for x, y in near.items()})
+        asked = _Asked(
+            where, vector, bag, terms, {word_dimension(x): y for x, y in near.items()}, _preferred(part, where)
+        )
         rows, known = self._rows(asked, max(count, _ALL) if self._source.size <= _ALL else count)
         fields = [*_FACTS, *(("units", "asked")[: len(views)] if bag is not None else ())]
         lexical = self._together([partial(self._shares, n, asked, rows, known[n]) for n in views])
@@ -122,21 +126,30 @@ class MilvusArms:
 
     def _rows(self, asked: _Asked, count: int) -> tuple[Ints, list[dict[int, float]]]:
         """The candidates, rising, and of each view what the lexical arm found; a share that it lacks is not known yet."""
-        views = range(len(asked.terms))
-        # Of passages without expansions the plain view says all.
-        wheres = (asked.where, " and ".join(filter(None, [asked.where, "enriched == true"])))
-        jobs = [partial(self._best, _VIEWS[n], asked.terms[n], count, wheres[n], [HEADS]) for n in views]
+        jobs = self._searches(asked, asked.where, count)
         if self._source.size <= _ALL:
             jobs.append(partial(self._every, asked.where))
-        elif asked.vector is not None and asked.vector.any():
-            jobs += [partial(self._best, "dense", asked.vector, count, asked.where, _PIECES[n]) for n in views]
-            jobs += [partial(self._best, _VIEWS[n], asked.near, count, wheres[n], [HEADS]) for n in views]
+        elif asked.preferred:
+            jobs += self._searches(asked, asked.preferred, count)
         found = self._together(jobs)
         known = found[: len(asked.terms)]
         rows = np.array(sorted(set().union(*found)), dtype=np.int64)
         # Where fewer came than were asked for, the others have no term of the question.
         complete = [{**dict.fromkeys(rows.tolist(), 0.0), **x} if len(x) < count else x for x in known]
         return rows, complete
+
+    def _searches(self, asked: _Asked, where: str, count: int) -> list[Callable[[], dict[int, float]]]:
+        """What proposes candidates among those of a filter, the lexical arm of each view first."""
+        views = range(len(asked.terms))
+        # Of passages without expansions the plain view says all.
+        wheres = (where, " and ".join(filter(None, [where, "enriched == true"])))
+        jobs: list[Callable[[], dict[int, float]]] = [
+            partial(self._best, _VIEWS[n], asked.terms[n], count, wheres[n], [HEADS]) for n in views
+        ]
+        if self._source.size > _ALL and asked.vector is not None and asked.vector.any():
+            jobs += [partial(self._best, "dense", asked.vector, count, where, _PIECES[n]) for n in views]
+            jobs += [partial(self._best, _VIEWS[n], asked.near, count, wheres[n], [HEADS]) for n in views]
+        return jobs
 
     def _best(
         self,
@@ -209,6 +222,13 @@ class MilvusArms:
     def _together(self, jobs: Sequence[Callable[[], _Result]]) -> list[_Result]:
         """What calls give that wait for the server side by side."""
         return list(_POOL.map(lambda job: job(), jobs))
+
+
+def _preferred(part: Part, where: str) -> str:
+    """The filter of what may be found and is of a year or place that a part prefers; empty where it prefers none."""
+    terms = [f"year in {list(part.years)}"] if part.years else []
+    terms += [holding([place]) for place in part.places]
+    return " and ".join(filter(None, [where, f"({' or '.join(terms)})"])) if terms else ""
 
 
 def _nothing(views: int) -> Candidates:

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from data import TOP, Passages, Question
 
-from index.counts import Counting, Counts
+from index.counting import count
+from index.counts import Counts
 from index.dense import PieceIndex, Pieces
 from index.lexical import TermView
 from index.maxscore import Terms, best_rows
@@ -184,10 +185,7 @@ def _pieces(vectors: np.ndarray) -> Pieces:
 
 
 def _counts(passages: Passages) -> Counts:
-    counting = Counting()
-    for words in passages.words:
-        counting.add(words.split())
-    return counting.counts()
+    return count([words.split() for words in passages.words])
 
 
 def _bytes(files: dict[str, Content]) -> dict[str, bytes]:

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.counts import MOST, Counting, Counts, dump_views, load_views
+from index.counting import count
+from index.counts import MOST, Counts, dump_views, load_views
 from index.lexical import VIEWS
 from index.tables import runs_of, whole
 from index.terms import term_key
 
 term = st.sampled_from(["甲", "乙", "丙丁", "戊己", "庚辛壬", "g60", "3.0", "丙"])
-
-
-def counted(texts: Sequence[Sequence[str]]) -> Counts:
-    counting = Counting()
-    for text in texts:
-        counting.add(text)
-    return counting.counts()
 
 
 def contents(counts: Counts) -> dict[str, bytes]:
@@ -32,8 +25,8 @@ def contents(counts: Counts) -> dict[str, bytes]:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(term, max_size=8), max_size=8))
-def test_each_term_of_each_passage_is_counted(texts):
-    counts = counted(texts)
+def test_each_term_of_each_passage_is_count(texts):
+    counts = count(texts)
     found: dict[tuple[int, int], int] = {}
     for n, key in enumerate(counts.keys.tolist()):
         some = slice(counts.offsets[n], counts.offsets[n + 1])
@@ -49,7 +42,7 @@ def test_each_term_of_each_passage_is_counted(texts):
 
 
 def test_a_term_of_more_than_255_times_counts_255_times():
-    counts = counted([["甲"] * 300, ["甲"]])
+    counts = count([["甲"] * 300, ["甲"]])
     assert counts.frequencies.tolist() == [MOST, 1]
     assert counts.lengths.tolist() == [300, 1]
 
@@ -62,35 +55,35 @@ def test_rows_of_several_tables_joined_are_those_rows_counted_at_once(data):
     rows = [(n, row) for n, table in enumerate(tables) for row in range(len(table))]
     chosen = data.draw(st.lists(st.sampled_from(rows), unique=True)) if rows else []
     runs = runs_of((n, row, row + 1) for n, row in chosen)
-    joined = Counts.joined([counted(table) for table in tables], runs)
-    expected = contents(counted([tables[n][row] for n, row in chosen]))
+    joined = Counts.joined([count(table) for table in tables], runs)
+    expected = contents(count([tables[n][row] for n, row in chosen]))
     assert contents(joined) == expected
     assert contents(Counts.load(expected)) == expected
 
 
 def test_many_postings_are_joined_block_by_block(monkeypatch):
     texts = [[f"{n % 7}", f"{n % 11}", "甲"] for n in range(300)]
-    expected = contents(counted(texts))
+    expected = contents(count(texts))
     monkeypatch.setattr("index.counts._TOGETHER", 5)
-    joined = Counts.joined([counted(texts[:20]), counted(texts[20:])], runs_of([(0, 0, 20), (1, 0, 280)]))
+    joined = Counts.joined([count(texts[:20]), count(texts[20:])], runs_of([(0, 0, 20), (1, 0, 280)]))
     assert contents(joined) == expected
     assert joined.rows.dtype == np.uint16
 
 
 def test_tables_of_mapped_files_are_joined(tmp_path):
-    for name, content in counted([["甲", "乙"], ["甲"]]).dump().items():
+    for name, content in count([["甲", "乙"], ["甲"]]).dump().items():
         (tmp_path / name).write_bytes(whole(content))
     mapped = Counts(**{x.stem: np.load(x, mmap_mode="r") for x in tmp_path.iterdir()})
     assert contents(Counts.joined([mapped, mapped], runs_of([(0, 1, 2), (1, 0, 1)]))) == contents(
-        counted([["甲"], ["甲", "乙"]])
+        count([["甲"], ["甲", "乙"]])
     )
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.lists(term, max_size=5), st.lists(term, max_size=3)), max_size=8))
 def test_shared_says_in_how_many_passages_with_expansions_a_plain_term_occurs(texts):
-    plain = counted([own for own, _ in texts])
-    expanded = counted([own + more if more else [] for own, more in texts])
+    plain = count([own for own, _ in texts])
+    expanded = count([own + more if more else [] for own, more in texts])
     shared = plain.shared_with(expanded).shared
     having = [set(own) for own, more in texts if more]
     expected = Counter(term_key(t) for own in having for t in own)
@@ -104,16 +97,16 @@ def test_shared_says_in_how_many_passages_with_expansions_a_plain_term_occurs(te
 
 
 def test_what_is_shared_is_stored():
-    plain = counted([["甲", "乙"], ["甲"]]).shared_with(counted([[], ["甲", "丙"]]))
+    plain = count([["甲", "乙"], ["甲"]]).shared_with(count([[], ["甲", "丙"]]))
     assert plain.shared is not None
     again = Counts.load(contents(plain))
     assert again.shared is not None
     assert again.shared.tolist() == plain.shared.tolist() == [0, 1]
-    assert Counts.load(contents(counted([["甲"]]))).shared is None
+    assert Counts.load(contents(count([["甲"]]))).shared is None
 
 
 def stored() -> dict[str, bytes]:
-    views = {name: counted([terms("宝山"), terms("山区")]) for name, terms in VIEWS.items()}
+    views = {name: count([terms("宝山"), terms("山区")]) for name, terms in VIEWS.items()}
     return {name: whole(content) for name, content in dump_views(views).items()}
 
 
@@ -131,20 +124,20 @@ def test_no_pickle_is_ever_loaded():
 
 @pytest.mark.parametrize("broken", ["keys.npy", "offsets.npy", "rows.npy", "frequencies.npy"])
 def test_files_that_do_not_fit_together_are_refused(broken):
-    files = contents(counted([["甲", "乙"], ["丙"]])) | {broken: contents(counted([["甲"]]))[broken]}
+    files = contents(count([["甲", "乙"], ["丙"]])) | {broken: contents(count([["甲"]]))[broken]}
     with pytest.raises(ValueError, match="differ in number"):
         Counts.load(files)
 
 
 @pytest.mark.parametrize(("name", "other"), [("keys", "offsets"), ("frequencies", "lengths"), ("rows", "lengths")])
 def test_files_of_another_type_are_refused(name, other):
-    files = contents(counted([["甲", "乙"], ["丙"]]))
+    files = contents(count([["甲", "乙"], ["丙"]]))
     with pytest.raises(ValueError, match=name):
         Counts.load(files | {f"{name}.npy": files[f"{other}.npy"]})
 
 
 def test_a_file_that_is_missing_is_told():
-    files = contents(counted([["甲"]]))
+    files = contents(count([["甲"]]))
     del files["rows.npy"]
     with pytest.raises(KeyError, match="rows"):
         Counts.load(files)

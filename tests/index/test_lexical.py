@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.counting import count
 from index.counts import Counts
-from index.lexical import K1, VIEWS, B, LexicalIndex, TermView, build_postings, count, inverse_frequency
+from index.lexical import K1, VIEWS, B, LexicalIndex, TermView, build_postings, inverse_frequency
 from index.postings import Lists
 from index.segment import characters, words
 from index.types import Floats, Ints, Mask
