@@ -163,18 +163,21 @@ class PieceIndex:
 
     def _halves(self, pieces: Ints) -> Halves:
         halves = np.empty((len(pieces), self.dim), dtype=np.float16)
-        tables = np.searchsorted(self._pieces, pieces, side="right") - 1
-        for n in np.unique(tables).tolist():
-            own = tables == n
+        for n, own in self._by_table(self._pieces, pieces):
             halves[own] = self._tables[n].vectors[pieces[own] - self._pieces[n]]
         return halves
 
+    def _by_table(self, firsts: Ints, numbers: Ints) -> list[tuple[int, Mask | slice]]:
+        """The tables that some passages or pieces stand in, and which of them stand there."""
+        if len(self._tables) == 1:
+            return [(0, slice(None))]
+        tables = np.searchsorted(firsts, numbers, side="right") - 1
+        return [(n, tables == n) for n in np.unique(tables).tolist()]
+
     def pieces_of(self, rows: Ints) -> tuple[Ints, Ints]:
         """The pieces of passages, those of one behind those of another, and how many each has; both int64."""
-        tables = np.searchsorted(self._rows, rows, side="right") - 1
         begins, lengths = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
-        for n in np.unique(tables).tolist():
-            own = tables == n
+        for n, own in self._by_table(self._rows, rows):
             local, starts = rows[own] - self._rows[n], self._tables[n].starts
             begins[own] = starts[local] + self._pieces[n]
             lengths[own] = starts[local + 1] - starts[local]
@@ -184,9 +187,7 @@ class PieceIndex:
     def _owners(self, pieces: Ints) -> Ints:
         """The passages that pieces belong to."""
         owners = np.empty(len(pieces), dtype=np.int64)
-        tables = np.searchsorted(self._pieces, pieces, side="right") - 1
-        for n in np.unique(tables).tolist():
-            own = tables == n
+        for n, own in self._by_table(self._pieces, pieces):
             local = pieces[own] - self._pieces[n]
             owners[own] = np.searchsorted(self._tables[n].starts, local, side="right") - 1 + self._rows[n]
         return owners
