@@ -133,6 +133,10 @@ class Ground:
         return sorted(os.listdir(self.home / "index")), catalogue.stat().st_mtime_ns  # noqa: PTH208
 
 
+def _is_listed_nowhere(name: Path, kind: str) -> bool:
+    return name.name == "remembered.json" or (name.parts[1:2] == ("old",) and kind == "remove")
+
+
 def look(ground: Ground, done: list[tuple[Path, str]], tally: Tally) -> None:
     """Whether a damage is told, and what is answered."""
     said = " + ".join(f"{kind} {name}" for name, kind in done)
@@ -140,8 +144,8 @@ def look(ground: Ground, done: list[tuple[Path, str]], tally: Tally) -> None:
     faults = sound(assistant)
     if all(ground.means_the_same(name) for name, _ in done):
         tally.count("says the same as before")
-    elif all(name.parts[1] == "old" and kind == "remove" for name, kind in done):
-        tally.count("an earlier text is gone, which nothing lists")
+    elif all(_is_listed_nowhere(name, kind) for name, kind in done):
+        tally.count("an earlier text is gone, or what was remembered, which nothing lists")
     elif not faults:
         tally.fault(f"not told: {said}")
     else:
@@ -156,7 +160,7 @@ def look(ground: Ground, done: list[tuple[Path, str]], tally: Tally) -> None:
         tally.count("answered rightly" + (", with a warning" if notices else ""))
     elif found == ground.older and notices:
         tally.count("answered loudly from the generation before")
-    elif any("尚未编入索引" in x for x in notices) and any(name.parts[1] == "readings" for name, _ in done):
+    elif any("尚未编入索引" in x for x in notices) and any(name.parts[1:2] == ("readings",) for name, _ in done):
         tally.count("answered loudly without a document that is damaged everywhere")
     else:
         tally.fault(f"another answer{'' if notices else ', silently'}: {said}")

@@ -18,6 +18,7 @@ import pytest
 from service.app import create_app
 from service.assistant import Assistant
 from service.errors import KewenError
+from service.llm import ChatModel
 from service.settings import Settings, load_settings
 from service.threads import in_turn
 from service.turnstile import Place, Turnstile, turnstile_for
@@ -341,13 +342,17 @@ def test_a_client_that_leaves_the_line_makes_room(slow, is_stream):
         assert slow.begun == 2, "what was left is not searched"
 
 
-def test_a_language_model_that_hangs_keeps_nobody_from_searching(settings, opened, hanging):
+def test_a_language_model_that_hangs_keeps_nobody_from_searching(settings, opened, hanging, monkeypatch):
+    begun: list[object] = []
+    hangs = ChatModel.stream
+    monkeypatch.setattr(ChatModel, "stream", lambda *about: begun.append(about) or hangs(*about))
     given = replace(settings, concurrency=1, queue=0, llm_url="http://127.0.0.1:9/v1", llm_model="m")
     with serving(given, opened_with(opened, given)) as base, ThreadPoolExecutor(6) as pool:
         asks = [{"question": QUESTION, "mode": "generative", "history": history} for history in ([], ["宝山呢？"])]
         asked = []
         for body in [*asks, *asks]:  # one after the other, each until it waits for the model
             asked.append(pool.submit(httpx.post, f"{base}/v1/ask", json=body, timeout=SECONDS))
+            until(lambda: len(begun) == len(asked))
             until(lambda: httpx.post(f"{base}/v1/search", json={"query": "问"}, timeout=SECONDS).status_code == 200)
         assert not any(x.done() for x in asked)
         found = httpx.post(f"{base}/v1/ask", json={"question": QUESTION}, timeout=SECONDS).json()
