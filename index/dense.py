@@ -23,6 +23,7 @@ Halves = npt.NDArray[np.float16]
 _KEY_BYTES = 32
 _FLAT = 32_768
 _FEW = 16_384
+_HANDFUL = 1024
 _ANN = "ann.faiss"
 
 
@@ -125,19 +126,21 @@ class PieceIndex:
         Exact where pieces are few, or few are allowed; else of the nearest that FAISS finds. `allowed`: bool `[size]`,
         the passages that may be found.
         """
-        if allowed is None:
-            found = [self._ask(x, vector, k, None) for x in self._indexes()]
-            pieces = np.concatenate([np.empty(0, dtype=np.int64), *found])
-        else:
-            pieces = self._allowed(vector, k, allowed)
+        pieces = self._nearest_of_all(vector, k, None) if allowed is None else self._allowed(vector, k, allowed)
         if not pieces.size or k < 1:
             return np.empty(0, dtype=np.int64)
-        scores, numbers = Index.flat(self._halves(pieces)).search(vector.reshape(1, -1), k)
-        owners = self._owners(pieces[numbers[0]])
-        ordered = owners[np.lexsort((owners, -scores[0]))]
-        _, first = np.unique(ordered, return_index=True)
-        nearest: Ints = ordered[np.sort(first)]
-        return nearest
+        pieces, scores = self._best(pieces, vector, k)
+        owners = self._owners(pieces)
+        ordered = owners[np.lexsort((owners, -scores))[:k]].tolist()
+        return np.array(list(dict.fromkeys(ordered)), dtype=np.int64)
+
+    def _best(self, pieces: Ints, vector: Floats, k: int) -> tuple[Ints, Floats]:
+        """The `k` nearest of some pieces, or all where they are few, and the exact inner product of each, float32."""
+        if len(pieces) > _HANDFUL:
+            scores, numbers = Index.flat(self._halves(pieces)).search(vector.reshape(1, -1), k)
+            return pieces[numbers[0]], scores[0]
+        # It adds up each row alike, so that copies have the same score; a product by BLAS may not.
+        return pieces, np.einsum("ij,j->i", self.vectors(pieces), vector.astype(np.float32))
 
     def nearest(self, vector: Floats, rows: Ints) -> tuple[Floats, Ints]:
         """For passages `rows`: the cosine of the nearest piece, float32, and which of its pieces it is, int64.
@@ -162,6 +165,8 @@ class PieceIndex:
         return self._halves(pieces).astype(np.float32)
 
     def _halves(self, pieces: Ints) -> Halves:
+        if len(self._tables) == 1:
+            return self._tables[0].vectors[pieces]
         halves = np.empty((len(pieces), self.dim), dtype=np.float16)
         for n, own in self._by_table(self._pieces, pieces):
             halves[own] = self._tables[n].vectors[pieces[own] - self._pieces[n]]
@@ -203,15 +208,16 @@ class PieceIndex:
         mask = np.concatenate(
             [np.repeat(allowed[a:b], np.diff(x.starts)) for (a, b), x in zip(bounds, self._tables, strict=True)]
         )
-        found = [self._ask(x, vector, k, mask) for x in self._indexes()]
-        return np.concatenate([np.empty(0, dtype=np.int64), *found])
+        return self._nearest_of_all(vector, k, mask)
 
-    def _ask(self, searched: _Searched, vector: Floats, k: int, allowed: Mask | None) -> Ints:
-        """The `k` nearest pieces of some tables."""
-        own = None if allowed is None else allowed[searched.first : searched.last]
-        pieces = searched.index.search(vector.reshape(1, -1), k, own)[1][0]
-        found: Ints = pieces[pieces >= 0] + searched.first
-        return found
+    def _nearest_of_all(self, vector: Floats, k: int, allowed: Mask | None) -> Ints:
+        """The `k` nearest pieces that each index of FAISS finds among the allowed ones, bool `[pieces]`."""
+        found = [np.empty(0, dtype=np.int64)]
+        for searched in self._indexes():
+            own = None if allowed is None else allowed[searched.first : searched.last]
+            pieces = searched.index.search(vector.reshape(1, -1), k, own)[1][0]
+            found.append(pieces[pieces >= 0] + searched.first)
+        return np.concatenate(found)
 
     def _indexes(self) -> list[_Searched]:
         """What FAISS searches: the index of each large table, and one of neighbouring small ones."""
