@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from corpus.library import Library
 from index.dense import Pieces
-from index.derive import Progress
-from index.gathering import Build, Last
+from index.gathering import Build, Last, Progress, unwatched
 from index.generations import GenerationStore
 from index.names import Mentions, names_of
 from index.parts import code_fingerprint, document_part
@@ -23,7 +22,7 @@ from index.segment import domain_words
 from index.segments import JOINED, SEGMENT, Picks, Segment, arranged, segment_files
 from index.statuses import DocumentStatus
 from index.storage import Content, IndexProblem
-from index.tables import beneath, load_array, whole
+from index.tables import load_array, whole
 from index.terms import BITS, character_of
 from index.types import Encoder, LateInteraction
 from index.unfinished import UnfinishedBuild
@@ -35,6 +34,7 @@ __all__ = [
     "build_index",
     "document_part",
     "index_fingerprint",
+    "unwatched",
     "write_index",
 ]
 
@@ -71,7 +71,7 @@ def build_index(
     library: Library,
     store: GenerationStore,
     encoder: Encoder,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = unwatched,
     fresh: bool = False,
     archive: Archive | None = None,
     vectors: Sequence[Pieces] = (),
@@ -94,7 +94,7 @@ def write_index(
     library: Library,
     store: GenerationStore,
     encoder: Encoder,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = unwatched,
     fresh: bool = False,
     archive: Archive | None = None,
     vectors: Sequence[Pieces] = (),
@@ -128,7 +128,7 @@ def write_index(
         "documents": len(picks),
         "passages": sum(sizes[segment][n] for segment, n in picks),
     }
-    files = _files(build.segments, plan)
+    files = _files(build.segments, plan, progress)
     name = store.publish(files, description, keep=last.name if last else None)
     unfinished.clear()
     library.remember()
@@ -146,18 +146,25 @@ def _are_sound(segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]]) 
     return True
 
 
-def _files(segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]]) -> Iterator[tuple[str, Content]]:
-    """The files of a generation, made one segment after the other: all of them at once would not fit into memory."""
+def _files(
+    segments: Sequence[Segment], plan: Sequence[tuple[bool, Picks]], progress: Progress
+) -> Iterator[tuple[str, Content]]:
+    """The files of a generation, each made when it is asked for: all of them at once would not fit into memory."""
     found: list[Mentions] = []
     letters: set[str] = set()
+    done, total = 0, sum(len(picks) for _, picks in plan)
     for number, (is_whole, picks) in enumerate(plan):
-        linked = segments[picks[0][0]].files if is_whole else None
-        files = dict(linked) if linked else segment_files(segments, picks)
-        yield from beneath(f"{number:03d}/", files).items()
+        first = segments[picks[0][0]].files or {}
+        files = first.items() if first and is_whole else segment_files(segments, picks)
+        for n, (name, content) in enumerate(files):
+            progress(done + len(picks) * min(n, len(first)) // max(len(first), 1), total, "writing")
+            yield f"{number:03d}/{name}", content
+            if name == "plain/lexical/characters.keys.npy":
+                keys = load_array(whole(content))
+                letters.update(x for key in keys[keys < 1 << BITS].tolist() if (x := character_of(key)))
         for segment, n in picks:
             made = segments[segment].shelf.made(n)
             found.append(Mentions(made.places, made.terms))
-        keys = load_array(whole(files["plain/lexical/characters.keys.npy"]))
-        letters.update(x for key in keys[keys < 1 << BITS].tolist() if (x := character_of(key)))
-        del files, keys  # before the next ones are made
+        done += len(picks)
     yield "names.json", names_of(found, letters).dump()
+    progress(total, total, "writing")

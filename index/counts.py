@@ -135,7 +135,8 @@ def _merge(sources: Sequence[_Source], offsets: Ints, size: int) -> tuple[Array,
     start = 0
     while start < len(offsets) - 1:
         stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + _TOGETHER, side="right")) - 1)
-        packed = np.sort(np.concatenate([source.postings(start, stop) for source in sources]))
+        # Stable: made for what is in order already, as the postings of each table are where documents keep theirs.
+        packed = np.sort(np.concatenate([source.postings(start, stop) for source in sources]), kind="stable")
         some = slice(int(offsets[start]), int(offsets[stop]))
         frequencies[some] = packed & np.uint64(MOST)
         rows[some] = packed >> np.uint64(8) & np.uint64((1 << 32) - 1)

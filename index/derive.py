@@ -24,9 +24,6 @@ from index.types import Encoder, Ints, LateInteraction
 from index.views import ViewTables
 from index.words import Words
 
-Progress = Callable[[int, int], None]
-"""Called with how many pieces are done so far, and of how many."""
-
 T = TypeVar("T", bound=np.generic)
 Halves = npt.NDArray[np.float16]
 Keys = npt.NDArray[np.uint8]
@@ -38,11 +35,14 @@ _WORDS = 1 << 14
 class Vectors:
     """Vectors of texts: those of earlier pieces where they have them, else new ones.
 
-    `embedded` and `reused` count them.
+    `embedded` and `reused` count them; `progress` hears how many of all are done.
     """
 
     def __init__(
-        self, encoder: Encoder, known: Sequence[Pieces], progress: Progress = lambda done, total: None
+        self,
+        encoder: Encoder,
+        known: Sequence[Pieces],
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self.encoder = encoder
         self.embedded, self.reused = 0, 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from corpus.library import Entry, Library
 from index.crew import Workplace, make_together, size_of, workers_for
 from index.dense import Pieces
-from index.derive import Progress, Vectors
+from index.derive import Vectors
 from index.described import load_document
 from index.encoders import BUNDLED, BundledEncoder
 from index.generations import GenerationStore
@@ -25,6 +26,20 @@ from index.unfinished import UnfinishedBuild
 _GROWTH = {".txt": 8, ".text": 8, ".md": 8, ".markdown": 8}
 """So many times a file of text is what the index holds of it (measured: 10 in large libraries, more in small ones); files of
 other kinds have no more text than a small part of their bytes."""
+
+Stage = Literal["reading", "writing"]
+
+
+class Progress(Protocol):
+    """Told how much of a stage is done so far, and of how much: bytes of documents, while they are read and embedded, then
+    documents whose segments are written."""
+
+    def __call__(self, done: int, total: int, stage: Stage = "reading") -> None:
+        """Called in the thread that builds."""
+
+
+def unwatched(done: int, total: int, stage: Stage = "reading") -> None:
+    """Where nobody asks how far it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ others. A small index is one segment, in the library's order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from index.generations import Generation
@@ -110,8 +110,8 @@ def arranged(sizes: Sequence[Sequence[int]], picks: Picks, most: int = JOINED) -
     return whole + [(False, some) for some in together if some]
 
 
-def segment_files(segments: Sequence[Segment], picks: Picks) -> dict[str, Content]:
-    """The files of a new segment of documents of others."""
+def segment_files(segments: Sequence[Segment], picks: Picks) -> Iterator[tuple[str, Content]]:
+    """The files of a new segment of documents of others, made one after the other."""
     used = sorted({segment for segment, _ in picks})  # the others would be looked through for nothing
     numbers = {segment: n for n, segment in enumerate(used)}
     return join([segments[x].shelf for x in used], [(numbers[segment], n) for segment, n in picks])

@@ -7,7 +7,7 @@ them is what a build of these documents at once would have made, byte for byte.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -158,8 +158,8 @@ class Shelf:
         return bytes(self.passages[self.starts[document, 1] : self.starts[document + 1, 1]])
 
 
-def join(shelves: Sequence[Shelf], picks: Sequence[tuple[int, int]]) -> dict[str, Content]:
-    """File name → content of one segment of documents, each as (shelf, number there), in that order."""
+def join(shelves: Sequence[Shelf], picks: Sequence[tuple[int, int]]) -> Iterator[tuple[str, Content]]:
+    """The files of one segment of documents, each as (shelf, number there), in that order; made one after the other."""
     shares = [shelves[shelf].shares[n] for shelf, n in picks]
 
     def runs(column: int) -> list[tuple[int, int, int]]:
@@ -172,7 +172,7 @@ def join(shelves: Sequence[Shelf], picks: Sequence[tuple[int, int]]) -> dict[str
     rows = runs_of(runs(0))
     lengths = [np.diff(shelves[x.table].lines[x.start : x.stop + 1]) for x in rows]
     columns = {field: [share[n] for share in shares] for n, field in enumerate(Share._fields)}
-    return {
+    yield from {
         "shares.json": json.dumps(columns, ensure_ascii=False).encode("utf-8"),
         "documents.jsonl": copied(3, [x.documents for x in shelves]),
         "parts.jsonl": copied(4, [x.parts for x in shelves]),
@@ -183,8 +183,8 @@ def join(shelves: Sequence[Shelf], picks: Sequence[tuple[int, int]]) -> dict[str
         "bounds.npy": array_content(
             np.zeros((0, 2), np.int32), *(shelves[x.table].bounds[x.start : x.stop] for x in rows)
         ),
-        **joined_views([x.plain for x in shelves], [x.expanded for x in shelves], rows),
-    }
+    }.items()
+    yield from joined_views([x.plain for x in shelves], [x.expanded for x in shelves], rows)
 
 
 def dump_made(made: Made) -> bytes:

@@ -41,8 +41,7 @@ class UnfinishedBuild:
             unfinished.mkdir(mode=0o700)
             try:
                 files: dict[str, tuple[str, int]] = {}
-                content = segment_files([Segment(shelf)], [(0, n) for n in range(len(shelf.shares))])
-                for file, data in content.items():
+                for file, data in segment_files([Segment(shelf)], [(0, n) for n in range(len(shelf.shares))]):
                     make_folder((unfinished / file).parent)
                     files[file] = write_content(unfinished / file, data)
                 about = {"made_by": self.made_by, "files": files}

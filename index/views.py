@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from index.candidates import CandidateFinder
@@ -46,23 +46,29 @@ class ViewTables:
 
 def joined_views(
     plain: Sequence[ViewTables], expanded: Sequence[ViewTables], runs: Sequence[Run]
-) -> dict[str, Content]:
-    """The files of both views of rows of several segments, one behind the other."""
-    own = {name: Counts.joined([x.lexical[name] for x in plain], runs) for name in VIEWS}
-    asked = {name: Counts.joined([x.lexical[name] for x in expanded], runs) for name in VIEWS}
-    shared = {name: own[name].shared_with(asked[name]) for name in VIEWS}
-    return {
-        **beneath("plain/", _joined(plain, shared, runs)),
-        **beneath("expanded/", _joined(expanded, asked, runs)),
-    }
+) -> Iterator[tuple[str, Content]]:
+    """The files of both views of rows of several segments, one behind the other.
+
+    Each table is made when it is asked for: all of them at once are as large as the segment.
+    """
+    for name in VIEWS:
+        yield from _joined_counts(name, plain, expanded, runs)
+    for folder, tables in (("plain/", plain), ("expanded/", expanded)):
+        words = [x.words for x in tables if x.words is not None]
+        # Where late interaction finds its own candidates no index of the pieces is needed.
+        pieces = Pieces.joined([x.pieces for x in tables], runs, has_ann=not words)
+        yield from beneath(f"{folder}dense/", pieces).items()
+        if words:
+            yield from beneath(f"{folder}words/", Words.joined(words, runs)).items()
 
 
-def _joined(tables: Sequence[ViewTables], lexical: Mapping[str, Counts], runs: Sequence[Run]) -> dict[str, Content]:
-    words = [x.words for x in tables if x.words is not None]
-    # Where late interaction finds its own candidates no index of the pieces is needed.
-    files = beneath("dense/", Pieces.joined([x.pieces for x in tables], runs, has_ann=not words))
-    files |= beneath("lexical/", dump_views(lexical))
-    return {**files, **(beneath("words/", Words.joined(words, runs)) if words else {})}
+def _joined_counts(
+    name: str, plain: Sequence[ViewTables], expanded: Sequence[ViewTables], runs: Sequence[Run]
+) -> Iterator[tuple[str, Content]]:
+    asked = Counts.joined([x.lexical[name] for x in expanded], runs)
+    own = Counts.joined([x.lexical[name] for x in plain], runs).shared_with(asked)
+    yield from beneath("expanded/lexical/", dump_views({name: asked})).items()
+    yield from beneath("plain/lexical/", dump_views({name: own})).items()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from index.build import Progress, index_fingerprint
+from index.build import index_fingerprint
 from index.milvus import Milvus
 from index.milvus_arms import MilvusArms
-from index.milvus_build import Published, publish
+from index.milvus_build import Progress, Published, publish
 from index.milvus_schema import check_schema, generations
 from index.milvus_source import MilvusSource
 from index.search import HybridRetriever

@@ -112,7 +112,7 @@ def _reason(error: click.ClickException) -> str:
 
 def assistant_of(given: dict[str, Any]) -> Assistant:
     """The assistant of the settings that were given."""
-    return Assistant(load_settings(given), notify, progress_bar("建索引", "B"))
+    return Assistant(load_settings(given), notify, progress_bar("建索引", "B", writing=("写入索引", "份")))
 
 
 def notify(line: str) -> None:

@@ -13,7 +13,7 @@ from corpus.catalogue import check_catalogue
 from corpus.library import Library, LibraryError
 from corpus.remembered import Memory
 from corpus.store import DocumentStore
-from index.build import BuildReport, Progress, write_index
+from index.build import BuildReport, Progress, unwatched, write_index
 from index.bulk import read_vectors
 from index.encoders import load_encoder
 from index.generations import GenerationStore
@@ -49,7 +49,7 @@ class IndexKeeper:
         self.documents_store = DocumentStore(settings.home / "library")
         self._memory = Memory(settings.home / "remembered.json")
         self._notify = notify
-        self.progress = progress or (lambda done, total: None)
+        self.progress = progress or unwatched
         self._encoder: Encoder | None = None
         self._retriever: HybridRetriever | None = None
         self._snapshot: Snapshot | None = None
@@ -195,7 +195,7 @@ class IndexKeeper:
         """The newest generation on this machine; raises as `retriever`."""
         return self._local()[1]
 
-    def publish(self, progress: Progress = lambda done, total: None) -> Published:
+    def publish(self, progress: Callable[[int, int], None] = unwatched) -> Published:
         """Bring the newest generation on this machine to Milvus.
 
         Raises:

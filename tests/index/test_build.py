@@ -204,15 +204,21 @@ def test_parts_that_do_not_fit_are_damage(store, make_folder, bundled):
         load(store)
 
 
-def test_progress_counts_the_bytes_of_the_files_and_reaches_the_end(store, make_folder, bundled):
-    seen: list[tuple[int, int]] = []
+def test_progress_counts_the_bytes_of_the_files_then_what_is_written_and_reaches_both_ends(store, make_folder, bundled):
+    seen: dict[str, list[tuple[int, int]]] = {"reading": [], "writing": []}
+
+    def progress(done: int, total: int, stage: str = "reading") -> None:
+        seen[stage].append((done, total))
+        assert stage == "writing" or not seen["writing"]
+
     other = "嘉定区聚焦汽车。"
     folder = make_folder({"a.txt": TEXT, "b.txt": other})
-    build_index(Library(folder), store, bundled, lambda done, total: seen.append((done, total)))
+    build_index(Library(folder), store, bundled, progress)
     size = len((TEXT + other).encode("utf-8"))
-    assert seen[-1] == (size, size)
-    assert all(0 <= done <= size and total == size for done, total in seen)
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    for stage, end in (("reading", size), ("writing", 2)):
+        assert seen[stage][-1] == (end, end)
+        assert all(0 <= done <= end == total for done, total in seen[stage])
+        assert [done for done, _ in seen[stage]] == sorted(done for done, _ in seen[stage])
 
 
 def test_a_damaged_current_generation_does_not_cost_the_last_copy_of_a_document(store, make_folder, bundled):

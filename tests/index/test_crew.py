@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -87,8 +88,13 @@ def test_what_is_made_side_by_side_is_what_one_process_makes(together, bundled, 
     (tmp_path / "reports" / "broken.txt").write_bytes(b"\xff\xfe\x00broken")
     (tmp_path / "reports" / f"{list(TEXTS)[3]}.txt").unlink()
     heard: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int, stage: str = "reading") -> None:
+        if stage == "reading":
+            heard.append((done, total))
+
     store = GenerationStore(tmp_path / "index")
-    report = build_index(library, store, bundled, lambda done, total: heard.append((done, total)))
+    report = build_index(library, store, bundled, progress)
     bad = {x.id: x.code for x in report.documents if x.status != "ok"}
     assert set(bad) == {"broken", list(TEXTS)[3]}
     assert all(bad.values())
@@ -252,7 +258,8 @@ def test_a_full_disk_is_said_and_a_terminal_shows_how_far_it_is(bundled, tmp_pat
     os.close(parent)
     building.communicate(timeout=60)
     assert building.returncode == OK
-    assert b"100%" in shown
+    for stage in ("建索引", "写入索引"):
+        assert re.search(rf"{stage}:[ 0-9]*100%", shown.decode("utf-8", "replace"))
     assert not [x.name for x in store.folder.iterdir() if x.name.startswith(("tmp-", "building"))]
     assert files(store) == alone(tmp_path, TEXTS, bundled, monkeypatch)
     assert len(list(library)) == len(json.loads(bytes(files(store)["000/shares.json"]))["id"])
