@@ -19,7 +19,7 @@ from corpus.library import Library, shipped_folder
 from corpus.passages import split_passages
 from corpus.structure import parse
 from corpus.types import Document, Passage
-from index.encoders import BundledEncoder
+from index.encoders import BUNDLED, BundledEncoder, load_encoder
 from service.assistant import Assistant
 from service.settings import Settings, load_settings
 from tests.browser import browser, driver  # noqa: F401 - one browser serves all tests
@@ -67,6 +67,14 @@ def passages(reports: dict[str, Document], structures: dict[str, Structure]) -> 
 @pytest.fixture(scope="session")
 def bundled() -> BundledEncoder:
     return BundledEncoder()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_encoder(bundled: BundledEncoder) -> Iterator[None]:
+    """Its words take a quarter of a second to load, which hundreds of commands run in this process would each take."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.keeper.load_encoder", lambda name: bundled if name == BUNDLED else load_encoder(name))
+        yield
 
 
 @pytest.fixture(scope="session")

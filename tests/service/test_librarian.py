@@ -96,8 +96,7 @@ def built(tmp_path_factory, bundled):
 
 
 @pytest.fixture
-def place(built, tmp_path, bundled, monkeypatch):
-    monkeypatch.setattr("service.keeper.load_encoder", lambda name: bundled)
+def place(built, tmp_path, monkeypatch):
     for name in ("home", "reports"):
         shutil.copytree(built / name, tmp_path / name)
     monkeypatch.setenv("KEWEN_REPORTS", str(tmp_path / "reports"))

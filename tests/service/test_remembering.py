@@ -46,9 +46,8 @@ def made(tmp_path_factory, bundled):
 
 
 @pytest.fixture
-def place(made, tmp_path, bundled, monkeypatch):
+def place(made, tmp_path, monkeypatch):
     """A copy of it; all files have lain unchanged for long, and have been looked at once."""
-    monkeypatch.setattr("service.keeper.load_encoder", lambda name: bundled)
     monkeypatch.setattr(remembered, "_SETTLED_NS", -(10**18))
     for name in ("home", "reports"):
         shutil.copytree(made / name, tmp_path / name)

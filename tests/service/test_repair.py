@@ -71,8 +71,7 @@ def built(tmp_path_factory, small_library):
 
 
 @pytest.fixture
-def damaged(built, bundled, tmp_path, monkeypatch):
-    monkeypatch.setattr("service.keeper.load_encoder", lambda name: bundled)
+def damaged(built, tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox, "read", lambda name, data, step=None: readers.read(name, data))
     shutil.copytree(built / "home", tmp_path / "home")
     shutil.copy(built / "乙.txt", tmp_path / "乙.txt")
