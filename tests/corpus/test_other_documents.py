@@ -212,5 +212,5 @@ def test_time_grows_with_the_length(make_document, size):
         split_passages(document, parse(document))
         return time.process_time() - start
 
-    few, many = min(seconds(2000) for _ in range(2)), min(seconds(8000) for _ in range(2))
+    few, many = min(seconds(1000) for _ in range(2)), min(seconds(4000) for _ in range(2))
     assert many / few < 10
