@@ -110,6 +110,7 @@ class PieceIndex:
         self._rows = starts_of([np.array([table.size for table in tables])])
         self._pieces = starts_of([np.array([len(table.vectors) for table in tables])])
         self._searched: list[_Searched] | None = None
+        self._passages: Ints | None = None
 
     @property
     def size(self) -> int:
@@ -191,11 +192,10 @@ class PieceIndex:
 
     def _owners(self, pieces: Ints) -> Ints:
         """The passages that pieces belong to."""
-        owners = np.empty(len(pieces), dtype=np.int64)
-        for n, own in self._by_table(self._pieces, pieces):
-            local = pieces[own] - self._pieces[n]
-            owners[own] = np.searchsorted(self._tables[n].starts, local, side="right") - 1 + self._rows[n]
-        return owners
+        if self._passages is None:  # looked up and not searched for: each step of a search is a page that nobody holds
+            lengths = np.concatenate([np.diff(table.starts) for table in self._tables])
+            self._passages = np.repeat(np.arange(self.size), lengths)
+        return self._passages.take(pieces)
 
     def _allowed(self, vector: Floats, k: int, allowed: Mask) -> Ints:
         """Pieces of allowed passages, the nearest among them: all, where they are few."""
