@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -46,18 +47,21 @@ def router(assistant: Assistant, links: Links) -> APIRouter:
     async def ask(body: tools.AskArguments, request: Request) -> tools.Asked:
         return await in_turn_of(request, lambda place: over.ask(body, place.check, place))
 
-    described = get_openapi(
-        title="科问 kewen",
-        version=VERSION,
-        description=tools.INSTRUCTIONS,
-        routes=calls.routes,
-        servers=[{"url": f"{assistant.settings.base_url}/tools"}],
-    )
+    @cache  # it takes a fifth of the application's start, and only other programs' settings ask for it
+    def described() -> dict[str, Any]:
+        return get_openapi(
+            title="科问 kewen",
+            version=VERSION,
+            description=tools.INSTRUCTIONS,
+            routes=calls.routes,
+            servers=[{"url": f"{assistant.settings.base_url}/tools"}],
+        )
+
     routes = APIRouter(prefix="/tools", include_in_schema=False)
     routes.include_router(calls)
 
     @routes.get("/openapi.json")
     def description() -> dict[str, Any]:
-        return described
+        return described()
 
     return routes
