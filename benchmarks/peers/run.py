@@ -31,14 +31,14 @@ from environments import python_of, versions
 
 HERE = Path(__file__).parent
 SYSTEMS = {
-    "limit": ["numpy", "flat", "hnsw", "bm25s", "hybrid"],
+    "limit": ["numpy", "flat", "hnsw", "bm25s", "bm25s-numpy", "hybrid"],
     "kewen": ["dense", "lexical", "hybrid", "product"],
     "txtai": ["dense", "hybrid"],
     "llamaindex": ["flat", "hnsw", "hybrid"],
     "haystack": ["flat", "hnsw", "hybrid"],
     "langchain": ["flat", "hnsw", "hybrid"],
 }
-_LEXICAL = ("bm25s", "lexical", "hybrid", "product")
+_LEXICAL = ("bm25s", "bm25s-numpy", "lexical", "hybrid", "product")
 _SECONDS = 3600
 COLUMNS = {
     "build_s": "build s",

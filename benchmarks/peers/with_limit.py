@@ -5,6 +5,7 @@
   vectors where memory is no concern (https://github.com/facebookresearch/faiss/wiki/Guidelines-to-choose-an-index).
 - `bm25s`: method `lucene` with the numba backend, which its README measures as the fastest
   (https://github.com/xhluca/bm25s#numba), mapped from disk (`mmap=True`).
+- `bm25s-numpy`: the same with the backend that it has by default, which compiles nothing.
 - `hybrid`: the two exact arms, ten each, by reciprocal rank fusion.
 """
 
@@ -25,7 +26,8 @@ class System:
     def __init__(self, kind: str, questions: list[Question]) -> None:
         self.kind = kind
         self.dense = kind in ("numpy", "flat", "hnsw", "hybrid")
-        self.lexical = kind in ("bm25s", "hybrid")
+        self.lexical = kind in ("bm25s", "bm25s-numpy", "hybrid")
+        self.backend = "numpy" if kind == "bm25s-numpy" else "numba"
 
     def build(self, passages: Passages) -> None:
         if self.kind == "numpy":
@@ -38,7 +40,7 @@ class System:
 
     def _count(self, words: list[list[str]]) -> None:
         self.words = words
-        self.bm25 = bm25s.BM25(method="lucene", k1=1.2, b=0.75, backend="numba")
+        self.bm25 = bm25s.BM25(method="lucene", k1=1.2, b=0.75, backend=self.backend)
         self.bm25.index(words, show_progress=False)
 
     def save(self, folder: Path) -> None:
@@ -57,7 +59,8 @@ class System:
         if self.lexical:
             self.folder = folder
             self.bm25 = bm25s.BM25.load(folder / "bm25", mmap=True)
-            self.bm25.activate_numba_scorer()
+            if self.backend == "numba":
+                self.bm25.activate_numba_scorer()
 
     def search(self, question: Question) -> list[int]:
         if self.kind == "numpy":
