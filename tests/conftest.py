@@ -156,9 +156,13 @@ def small_library(bundled: BundledEncoder) -> Callable[[Path], Assistant]:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported stays until the end: the search for garbage need not go through it again and again."""
+    """What is imported stays until the end: the search for garbage need not go through it again and again.
+
+    `no_garbage` looks through all the rest after each module, and nobody before.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 10_000)
 
 
 @pytest.fixture(autouse=True, scope="module")
