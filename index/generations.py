@@ -260,17 +260,16 @@ class GenerationStore:
     def _write_files(self, folder: Path, files: Files, description: Mapping[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        written: dict[str, tuple[str, int]] = {}
+        writing: dict[str, Future[tuple[str, int]]] = {}
         with ThreadPoolExecutor(1) as pool:  # one is hashed and written while the next is made
-            last: tuple[str, Future[tuple[str, int]]] | None = None
+            last: Future[tuple[str, int]] | None = None
             for file, content in files.items() if isinstance(files, Mapping) else files:
-                if last:
-                    written[last[0]] = last[1].result()
                 for parent in reversed(PurePath(file).parents):
                     (folder / parent).mkdir(mode=0o700, exist_ok=True)
-                last = file, pool.submit(write_content, folder / file, content)
-            if last:
-                written[last[0]] = last[1].result()
+                if last:
+                    last.result()
+                last = writing[file] = pool.submit(write_content, folder / file, content)
+        written = {file: x.result() for file, x in writing.items()}
         sums, sizes = ({file: x[n] for file, x in written.items()} for n in range(2))
         manifest = {"format": FORMAT, **description, "files": sums, "sizes": sizes}
         write_synced(

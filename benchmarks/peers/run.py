@@ -31,7 +31,7 @@ from environments import python_of, versions
 
 HERE = Path(__file__).parent
 SYSTEMS = {
-    "limit": ["numpy", "flat", "hnsw", "bm25s", "bm25s-numpy", "hybrid"],
+    "limit": ["numpy", "flat", "hnsw", "ivf", "bm25s", "bm25s-numpy", "hybrid"],
     "kewen": ["dense", "lexical", "hybrid", "product"],
     "txtai": ["dense", "hybrid"],
     "llamaindex": ["flat", "hnsw", "hybrid"],
