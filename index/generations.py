@@ -13,7 +13,6 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -31,7 +30,7 @@ from index.storage import (
     map_file,
     storage_errors,
     unreadable,
-    write_content,
+    write_contents,
 )
 
 FORMAT = 5
@@ -260,16 +259,7 @@ class GenerationStore:
     def _write_files(self, folder: Path, files: Files, description: Mapping[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        writing: dict[str, Future[tuple[str, int]]] = {}
-        with ThreadPoolExecutor(1) as pool:  # one is hashed and written while the next is made
-            last: Future[tuple[str, int]] | None = None
-            for file, content in files.items() if isinstance(files, Mapping) else files:
-                for parent in reversed(PurePath(file).parents):
-                    (folder / parent).mkdir(mode=0o700, exist_ok=True)
-                if last:
-                    last.result()
-                last = writing[file] = pool.submit(write_content, folder / file, content)
-        written = {file: x.result() for file, x in writing.items()}
+        written = write_contents(folder, files.items() if isinstance(files, Mapping) else files)
         sums, sizes = ({file: x[n] for file, x in written.items()} for n in range(2))
         manifest = {"format": FORMAT, **description, "files": sums, "sizes": sizes}
         write_synced(

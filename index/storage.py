@@ -6,10 +6,11 @@ import hashlib
 import mmap
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from corpus import storage
 from corpus.storage import write_synced
@@ -69,6 +70,24 @@ def write_content(path: Path, content: Content) -> tuple[str, int]:
         return content.sha256, content.size
     pieces = [content] if isinstance(content, bytes) else content
     return write_synced(path, *pieces), sum(len(x) for x in pieces)
+
+
+def write_contents(folder: Path, files: Iterable[tuple[str, Content]]) -> dict[str, tuple[str, int]]:
+    """Write files, as `write_content`, into a folder and folders below it: one is written while the next is made.
+
+    Raises:
+        OSError: one can't be written.
+    """
+    writing: dict[str, Future[tuple[str, int]]] = {}
+    with ThreadPoolExecutor(1) as pool:
+        last: Future[tuple[str, int]] | None = None
+        for file, content in files:
+            for parent in reversed(PurePath(file).parents):
+                (folder / parent).mkdir(mode=0o700, exist_ok=True)
+            if last:
+                last.result()
+            last = writing[file] = pool.submit(write_content, folder / file, content)
+    return {file: x.result() for file, x in writing.items()}
 
 
 def found_sha256(data: Data) -> str:
